@@ -1,0 +1,1 @@
+"""The whole behaviour: accept, complete, sweep, requeue and settle."""
