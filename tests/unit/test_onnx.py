@@ -1,0 +1,85 @@
+"""The classifier, and the model files that it takes and refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from rayhound.adapters.onnx import OnnxClassifier
+from rayhound.domain import MODEL_WORD, Contains, Misconfigured
+from rayhound.settings import DEFAULT_MODEL
+from tests import pictures
+
+
+def varint(value: int) -> bytes:
+    """A number as protocol buffers write it."""
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
+
+
+def described(path: Path, **about: str) -> Path:
+    """The starter model with other metadata: the later of two entries counts (onnx.proto, ModelProto, field 14)."""
+    content = DEFAULT_MODEL.read_bytes()
+    for key, value in about.items():
+        entry = b"".join(
+            bytes([tag]) + varint(len(text)) + text for tag, text in ((0x0A, key.encode()), (0x12, value.encode()))
+        )
+        content += b"\x72" + varint(len(entry)) + entry
+    path.write_bytes(content)
+    return path
+
+
+def test_the_model_that_comes_along_describes_itself() -> None:
+    classifier = OnnxClassifier(DEFAULT_MODEL)
+    assert MODEL_WORD.fullmatch(classifier.model.name)
+    assert len(classifier.model.sha256) == 64
+    assert classifier.side == 160
+    about = classifier.description()
+    assert about["labels"] == "cat,dog"
+    assert about["thresholds"] == "0.5,0.5"
+    assert about["sha256"] == classifier.model.sha256
+
+
+def test_a_drawn_scene_is_neither_and_both_scores_are_probabilities() -> None:
+    said = OnnxClassifier(DEFAULT_MODEL).classify(pictures.scene((500, 375)))
+    assert said.contains is Contains.NEITHER
+    assert said.scores.keys() == {"cat", "dog"}
+    assert all(0 <= score <= 1 for score in said.scores.values())
+    assert said.note is None
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "contains"),
+    [("0,1", Contains.CAT), ("1,0", Contains.DOG), ("0,0", Contains.BOTH), ("1,1", Contains.NEITHER)],
+)
+def test_the_file_s_own_thresholds_decide(thresholds: str, contains: Contains, tmp_path: Path) -> None:
+    classifier = OnnxClassifier(described(tmp_path / "model.onnx", thresholds=thresholds))
+    assert classifier.classify(pictures.scene()).contains is contains
+
+
+@pytest.mark.parametrize(
+    ("about", "complaint"),
+    [
+        ({"name": ""}, "the name ''"),
+        ({"name": ".hidden"}, "the name '.hidden'"),
+        ({"name": "a/b"}, "the name 'a/b'"),
+        ({"name": "n" * 65}, "the name 'nnn"),
+        ({"version": "1 beta"}, "the version '1 beta'"),
+        ({"labels": "hen,horse"}, "the labels 'hen,horse'"),
+        ({"labels": "cat,dog,hen"}, r"answers with \['batch', 2\]"),
+        ({"thresholds": "0.5"}, "the thresholds '0.5'"),
+        ({"thresholds": "0.5,nan"}, "the thresholds '0.5,nan'"),
+        ({"thresholds": "high,low"}, "could not convert string to float"),
+    ],
+)
+def test_a_file_that_describes_itself_badly_is_refused(about: dict[str, str], complaint: str, tmp_path: Path) -> None:
+    path = described(tmp_path / "model.onnx", **about)
+    with pytest.raises(Misconfigured, match=complaint) as refused:
+        OnnxClassifier(path)
+    assert "RAYHOUND_MODEL" in refused.value.hint
+
+
+def test_a_missing_file_and_one_that_is_no_model_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="No such file"):
+        OnnxClassifier(tmp_path / "none.onnx")
+    (tmp_path / "cat.onnx").write_bytes(b"meow")
+    with pytest.raises(Misconfigured, match="no ONNX model"):
+        OnnxClassifier(tmp_path / "cat.onnx")
