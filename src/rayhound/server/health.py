@@ -1,0 +1,67 @@
+"""Whether this process is live, whether it is ready, and its metrics."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from rayhound.domain import Broken, RayhoundError
+from rayhound.ports import Publisher
+from rayhound.server.room import Room
+from rayhound.telemetry import REGISTRY
+
+PATIENCE = 0.5  # seconds: a probe of Kubernetes waits for one
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How one thing that a process needs is. While one that is `vital` is not ok, the process is not ready."""
+
+    name: str
+    ok: bool
+    vital: bool = False
+    detail: str = ""
+    hint: str = ""
+
+
+async def archive(room: Room) -> Check:
+    """The archive. Away or full it is shown, but not vital: every replica would be unready at once; broken it is."""
+    try:
+        async with asyncio.timeout(2 * PATIENCE):
+            await room.look(PATIENCE)
+            await room.require(0)
+    except RayhoundError as e:
+        return Check("archive", False, isinstance(e, Broken), e.detail, e.hint)
+    return Check("archive", True)
+
+
+async def queue(publisher: Publisher) -> Check:
+    """The queue. Away it is shown, but not vital: uploads are accepted without it, and queued once it is back."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await publisher.ping()
+    except RayhoundError as e:
+        return Check("queue", False, False, e.detail, e.hint)
+    except TimeoutError:
+        return Check("queue", False, False, "the queue does not answer")
+    return Check("queue", True)
+
+
+async def ready(checks: Sequence[Callable[[], Awaitable[Check]]]) -> Response:
+    """All checks as JSON: 200 when each vital one is ok, else 503."""
+    found = await asyncio.gather(*(check() for check in checks))
+    fine = all(check.ok for check in found if check.vital)
+    body: dict[str, Any] = {"status": "ready" if fine else "not ready", "checks": {}}
+    for check in found:
+        said = {"detail": check.detail, "hint": check.hint}
+        body["checks"][check.name] = {"ok": check.ok} | {name: text for name, text in said.items() if text}
+    return JSONResponse(body, 200 if fine else 503)
+
+
+def metrics() -> Response:
+    """Every metric, in Prometheus's text format."""
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

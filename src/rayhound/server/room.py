@@ -1,0 +1,50 @@
+"""Whether the archive has room for one more upload."""
+
+import asyncio
+
+from rayhound.domain import StorageFull, Unavailable
+from rayhound.ports import Archive, Storage
+from rayhound.telemetry import STORAGE_FREE
+
+LOOK_SECONDS = 1.0
+LEAST_RESERVE = 32_000_000
+MOST_RESERVE = 1_000_000_000
+
+
+def reserve(storage: Storage) -> int:
+    """The bytes that stay free, so that facts about images that are ours still fit: 5 % of the storage, bounded."""
+    return min(max((storage.size or 0) // 20, LEAST_RESERVE), MOST_RESERVE)
+
+
+class Room:
+    """The archive's room as it was a second ago at most; many may ask, one looks."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._looked = float("-inf")
+        self._look: asyncio.Task[Storage] | None = None
+
+    async def look(self, patience: float = 5.0) -> Storage:
+        """The storage as it is; raises as `Archive.ping` does, and `Unavailable` when that takes too long (seconds)."""
+        now = asyncio.get_running_loop().time()
+        if self._look is None or (self._look.done() and now - self._looked > LOOK_SECONDS):
+            self._looked = now
+            self._look = asyncio.create_task(self._archive.ping())
+        try:
+            async with asyncio.timeout(patience):
+                storage = await asyncio.shield(self._look)
+        except TimeoutError as e:
+            raise Unavailable("the archive does not answer", "is its disk or its network away?") from e
+        if storage.free is not None:
+            STORAGE_FREE.set(storage.free)
+        return storage
+
+    async def require(self, size: int) -> None:
+        """Raises `StorageFull` unless this many bytes fit beside the reserve."""
+        storage = await self.look()
+        kept = reserve(storage)
+        if storage.free is not None and storage.free < kept + size:
+            raise StorageFull(
+                f"{storage.free:,} bytes are free, {kept:,} of them are kept in reserve",
+                "free some space, or give the archive more",
+            )

@@ -1,0 +1,177 @@
+"""`POST /upload`: receives an image, refuses what can be refused before its bytes come, and accepts the rest."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
+
+from rayhound.domain import (
+    CORRELATION_ID,
+    BadRequest,
+    Limits,
+    RayhoundError,
+    TooBusy,
+    TooLarge,
+    TooSlow,
+    Upload,
+)
+from rayhound.pipeline.accepting import Accepted, House, accept
+from rayhound.server.form import Form, boundary_of
+from rayhound.server.problems import kind_of
+from rayhound.server.room import Room
+from rayhound.server.spool import Spool
+from rayhound.telemetry import ACCEPT_SECONDS, ACCEPTED, REFUSED, SPOOLING, log
+
+_KEY = re.compile(r"[!-~]{1,255}")
+
+
+class Uploads:
+    """The uploads that this process is receiving: how many, and how large they said they would be."""
+
+    def __init__(self) -> None:
+        self._receiving = 0
+        self._announced = 0
+
+    @contextmanager
+    def receiving(self, most: int, size: int) -> Iterator[int]:
+        """Count one upload of an announced size in bytes; yields what all of them announced. Raises `TooBusy`."""
+        if self._receiving >= most:
+            raise TooBusy(f"{most} uploads are being received already", "come again in a few seconds")
+        self._receiving += 1
+        self._announced += size
+        SPOOLING.inc()
+        try:
+            yield self._announced
+        finally:
+            self._receiving -= 1
+            self._announced -= size
+            SPOOLING.dec()
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """What receiving an upload needs; `spool` is a folder on the archive's file system."""
+
+    house: House
+    spool: Path
+    limits: Limits
+    room: Room
+    uploads: Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What the header of an upload says; `bytes` is none where the body comes in chunks."""
+
+    boundary: str
+    bytes: int | None
+    correlation_id: str | None
+    idempotency_key: str | None
+
+
+async def receive(receiving: Receiving, request: Request) -> Response:
+    """Answer one upload with 202, or raise the error that it is refused with."""
+    try:
+        accepted = await _receive(receiving, request)
+    except RayhoundError as e:
+        status = kind_of(e).status
+        REFUSED.labels(status).inc()
+        log().info("refused", status=status, detail=e.detail)
+        raise
+    image_id, correlation_id = accepted.image_id, accepted.correlation_id
+    url = f"/images/{image_id}"
+    answer = {
+        "message": "The image is kept safe and will be analysed.",
+        "correlation_id": correlation_id,
+        "image_id": image_id,
+        "status": "queued",
+        "status_url": url,
+    }
+    return JSONResponse(answer, 202, {"Location": url, "X-Correlation-ID": correlation_id})
+
+
+async def _receive(receiving: Receiving, request: Request) -> Accepted:
+    limits, uploads = receiving.limits, receiving.uploads
+    announced = read_header(request.headers, limits)
+    spool = Spool(receiving.spool)
+    try:
+        with uploads.receiving(limits.uploads, announced.bytes or 0) as expected:
+            await receiving.room.require(expected)
+            file_name = await _stream(receiving, request, announced.boundary, spool)
+            began = time.perf_counter()
+            header, sha256 = await spool.finish(limits)
+        key, correlation_id = announced.idempotency_key, announced.correlation_id
+        upload = Upload(header, spool.bytes, sha256, file_name, correlation_id, key)
+        # uvicorn lets this run to its end when the sender goes away meanwhile.
+        accepted = await accept(receiving.house, upload, spool.path)
+    finally:
+        await spool.remove()
+    ACCEPTED.inc()
+    ACCEPT_SECONDS.observe(time.perf_counter() - began)
+    ids = {"image_id": accepted.image_id, "correlation_id": accepted.correlation_id}
+    log().info("accepted", **ids, bytes=upload.bytes, file_name=upload.file_name)
+    return accepted
+
+
+def read_header(headers: Headers, limits: Limits) -> Announced:
+    """Check the header of an upload; raises `BadRequest` or `TooLarge`."""
+    boundary = boundary_of(_one(headers, "Content-Type") or "")
+    correlation_id = _one(headers, "X-Correlation-ID")
+    if correlation_id is not None and not CORRELATION_ID.fullmatch(correlation_id):
+        raise BadRequest("the X-Correlation-ID is malformed", "use 1 to 128 of A-Z a-z 0-9 . _ : -")
+    key = _one(headers, "Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise BadRequest(
+            "the Idempotency-Key is malformed", "use 1 to 255 visible ASCII characters, for example a UUID"
+        )
+    length = _one(headers, "Content-Length")
+    if length is not None and int(length) > limits.body:
+        raise _too_large(limits)
+    return Announced(boundary, int(length) if length is not None else None, correlation_id, key)
+
+
+def _one(headers: Headers, name: str) -> str | None:
+    values = headers.getlist(name)
+    if len(values) > 1:
+        raise BadRequest(f"the request has {len(values)} {name} headers", "send it once")
+    return values[0] if values else None
+
+
+async def _stream(receiving: Receiving, request: Request, boundary: str, spool: Spool) -> str | None:
+    """Take the body in, piece by piece; returns the name of the sender's file."""
+    limits, received, more = receiving.limits, 0, True
+    ends = asyncio.get_running_loop().time() + limits.upload
+    form = Form(boundary, spool.keep)
+    while more:
+        body, more = await _next(request, limits.silence, ends)
+        received += len(body)
+        if received > limits.body:
+            raise _too_large(limits)
+        form.feed(body)
+        if spool.full:
+            await spool.write()
+            await receiving.room.require(0)
+    form.close()
+    return form.file_name
+
+
+async def _next(request: Request, silence: float, ends: float) -> tuple[bytes, bool]:
+    try:
+        async with asyncio.timeout_at(min(ends, asyncio.get_running_loop().time() + silence)):
+            message = await request.receive()
+    except TimeoutError as e:
+        raise TooSlow("the upload came too slowly, or stopped", "send it again over a better line") from e
+    if message["type"] == "http.disconnect":
+        raise BadRequest("the sender went away before the upload was whole", "send it again")
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def _too_large(limits: Limits) -> TooLarge:
+    return TooLarge(f"the body has more than {limits.body:,} bytes", "send a smaller image")

@@ -1,0 +1,146 @@
+"""How uploads are answered."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+from rayhound.domain import Broken, Limits, RayhoundError, Unavailable
+from tests.unit.server_site import Site, files, picture, problem
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_an_accepted_image_is_answered_with_its_id_and_can_be_read_back(site: Site) -> None:
+    async def visit(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/upload", **files(picture(), "süße cat.jpg"))
+        assert answer.status_code == 202
+        said = answer.json()
+        assert list(said) == ["message", "correlation_id", "image_id", "status", "status_url"]
+        assert said["status"] == "queued"
+        assert said["correlation_id"] == said["image_id"] == answer.headers["x-correlation-id"]
+        assert answer.headers["location"] == said["status_url"] == f"/images/{said['image_id']}"
+        shown = await client.get(said["status_url"])
+        assert shown.headers["retry-after"] == "1"
+        assert shown.json()["file_name"] == "süße cat.jpg"
+        content = await client.get(said["status_url"] + "/content")
+        assert content.content == picture()
+        assert content.headers["content-type"] == "image/jpeg"
+        assert content.headers["etag"] == f'"{shown.json()["sha256"]}"'
+        assert content.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert content.headers["content-disposition"].startswith('attachment; filename="s__e cat.jpg"; filename*=UTF-8')
+        assert content.headers["x-content-type-options"] == "nosniff"
+
+    site.visit(visit)
+
+
+def test_a_callers_correlation_id_comes_back_in_answer_record_and_every_log_line(site: Site) -> None:
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        good = site.ask("POST", "/upload", headers={"X-Correlation-ID": "visit:17"}, **files(picture()))
+        bad = site.ask("POST", "/upload", headers={"X-Correlation-ID": "visit:17"}, **files(b"text"))
+    assert good.json()["correlation_id"] == good.headers["x-correlation-id"] == bad.headers["x-correlation-id"]
+    assert problem(bad, 415)["correlation_id"] == "visit:17"
+    assert [(line["event"], line["correlation_id"]) for line in lines] == [
+        ("accepted", "visit:17"),
+        ("refused", "visit:17"),
+    ]
+
+
+def test_the_same_key_and_bytes_get_the_first_answer(site: Site) -> None:
+    async def visit(client: httpx.AsyncClient) -> None:
+        first = await client.post(
+            "/upload", headers={"Idempotency-Key": "k", "X-Correlation-ID": "a"}, **files(picture())
+        )
+        again = await client.post(
+            "/upload", headers={"Idempotency-Key": "k", "X-Correlation-ID": "b"}, **files(picture())
+        )
+        assert again.json() == first.json()
+        assert again.headers["x-correlation-id"] == "a"
+        other = await client.post("/upload", headers={"Idempotency-Key": "k"}, **files(picture(50)))
+        assert problem(other, 422)["type"] == "urn:rayhound:key-reused"
+        assert len((await client.get("/images")).json()["images"]) == 1
+
+    site.visit(visit)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("X-Correlation-ID", "")],
+        [("X-Correlation-ID", "a b")],
+        [("X-Correlation-ID", "x" * 129)],
+        [("X-Correlation-ID", "a"), ("X-Correlation-ID", "b")],
+        [("Idempotency-Key", "")],
+        [("Idempotency-Key", "a b")],
+        [("Idempotency-Key", "x" * 256)],
+        [("Idempotency-Key", "a"), ("Idempotency-Key", "a")],
+        [("Content-Type", "image/jpeg")],
+        [("Content-Type", "multipart/form-data; boundary=X"), ("Content-Type", "multipart/form-data; boundary=Y")],
+    ],
+)
+def test_a_malformed_header_is_refused(site: Site, headers: list[tuple[str, str]]) -> None:
+    problem(site.ask("POST", "/upload", headers=headers, **files(picture())), 400)
+
+
+@pytest.mark.parametrize("content", [b"", b"<svg/>", b"plain text", b"PK\x03\x04zip", b"%PDF-1.7"])
+def test_what_is_no_image_is_415_and_leaves_nothing(site: Site, content: bytes) -> None:
+    problem(site.ask("POST", "/upload", **files(content)), 415)
+    assert [key for key in site.archive.objects if key != "archive.json"] == []
+
+
+def test_an_image_of_too_many_pixels_is_422(site: Site) -> None:
+    site.limits = Limits(pixels=1000)
+    problem(site.ask("POST", "/upload", **files(picture())), 422)
+
+
+def test_a_body_over_the_limit_is_413_whether_it_is_announced_or_streamed(site: Site) -> None:
+    site.limits = Limits(body=10_000)
+
+    async def stream() -> Any:
+        yield b'--X\r\nContent-Disposition: form-data; name="image"\r\n\r\n'
+        for _ in range(20):
+            yield bytes(1000)
+
+    problem(site.ask("POST", "/upload", **files(bytes(10_001))), 413)
+    streamed = {"Content-Type": "multipart/form-data; boundary=X"}
+    problem(site.ask("POST", "/upload", content=stream(), headers=streamed), 413)
+
+
+def test_storage_below_its_reserve_is_507(site: Site) -> None:
+    site.archive.free = 50_000_500  # the reserve of a storage of 1 GB is 50 MB
+    refused = site.ask("POST", "/upload", **files(picture() + bytes(500)))
+    assert problem(refused, 507)["type"] == "urn:rayhound:storage-full"
+    assert refused.headers["retry-after"]
+
+
+@pytest.mark.parametrize("illness", [Unavailable("away", "mend it"), Broken("broken", "restart")])
+def test_an_archive_that_is_ill_is_503_with_retry_after(site: Site, illness: RayhoundError) -> None:
+    site.archive.ill = illness
+    refused = site.ask("POST", "/upload", **files(picture()))
+    problem(refused, 503)
+    assert int(refused.headers["retry-after"]) > 0
+
+
+def test_more_uploads_than_fit_are_429(site: Site) -> None:
+    site.limits = Limits(uploads=0)
+    assert problem(site.ask("POST", "/upload", **files(picture())), 429)["type"] == "urn:rayhound:too-busy"
+
+
+def test_the_metrics_count_what_was_accepted_and_refused(site: Site) -> None:
+    def value(text: str, name: str) -> float:
+        return float(next((line.split()[1] for line in text.splitlines() if line.startswith(name + " ")), 0))
+
+    accepted, refused = "rayhound_images_accepted_total", 'rayhound_uploads_refused_total{status="415"}'
+    before = site.ask("GET", "/metrics").text
+    site.ask("POST", "/upload", **files(picture()))
+    site.ask("POST", "/upload", **files(b"text"))
+    after = site.ask("GET", "/metrics").text
+    assert value(after, accepted) - value(before, accepted) == 1
+    assert value(after, refused) - value(before, refused) == 1
+    assert value(after, "rayhound_uploads_spooling") == 0
