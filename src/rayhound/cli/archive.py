@@ -1,0 +1,107 @@
+"""`rayhound requeue` and `rayhound check`: look after an archive."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rayhound.cli import console
+from rayhound.cli.options import Data, ModelFile, settings
+from rayhound.domain import RayhoundError
+from rayhound.settings import Settings
+
+if TYPE_CHECKING:
+    from rayhound.pipeline.accepting import Requeued
+
+
+def requeue(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Images.", show_default=False)] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Those that failed as well: their next try.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    data: Data = None,
+) -> int:
+    """Queue images again: all that are `queued`, or the ids given.
+
+    This repairs a queue that has lost its requests. An id that failed gets its next try, one that is analysed is left.
+    It begins within 75 seconds, once a web server on this folder has looked.
+
+    Exit status: 0, or 1 when an id is unknown.
+    """
+    return asyncio.run(_requeue(settings(archive=data), ids or None, failed, dry_run))
+
+
+async def _requeue(given: Settings, ids: list[str] | None, failed: bool, dry_run: bool) -> int:
+    from rayhound.pipeline.accepting import Again
+    from rayhound.pipeline.accepting import requeue as ask_again
+    from rayhound.wiring.archive import open_archive
+
+    counts = dict.fromkeys(Again, 0)
+    async with open_archive(given) as archive:
+        async for requeued in ask_again(archive, ids, failed, dry_run):
+            counts[requeued.outcome] += 1
+            if requeued.outcome is not Again.ANALYSED or ids:
+                console.out(f"{console.printable(requeued.image_id)}  {_outcome(requeued)}")
+    again = counts[Again.QUEUED] + counts[Again.NEXT_TRY]
+    what = f"{again} image{'' if again == 1 else 's'}"
+    if dry_run:
+        console.tell(f"{what} would be queued again; nothing was done")
+    else:
+        console.tell(f"{what} queued again" + ("; it begins within 75 s" if again else ""))
+    return 1 if counts[Again.UNKNOWN] else 0
+
+
+def _outcome(requeued: "Requeued") -> str:
+    return f"{requeued.outcome}, number {requeued.retry}" if requeued.retry else str(requeued.outcome)
+
+
+def check(data: Data = None, model: ModelFile = None) -> int:
+    """Check that the archive is writable, the queue reachable and the model sound: a line each.
+
+    Exit status: 0 when all is well, 1 otherwise.
+    """
+    given = settings(archive=data, model=model)
+    looks = (("archive", _archive), ("queue", _queue), ("model", _model))
+    passed = [_passes(name, look, given) for name, look in looks]
+    return 0 if all(passed) else 1
+
+
+def _passes(name: str, look: Callable[[Settings], str], given: Settings) -> bool:
+    try:
+        said = look(given)
+    except RayhoundError as e:
+        console.out(f"{name:8} failed  {e.detail}")
+        if e.hint:
+            console.out(f"{'':8} hint:   {e.hint}")
+        return False
+    console.out(f"{name:8} ok      {said}")
+    return True
+
+
+def _archive(given: Settings) -> str:
+    folder = given.archive.resolve()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if there != folder and os.access(there, os.W_OK | os.X_OK):
+        return f"{folder} is not there yet; `rayhound up` makes it"
+
+    async def ping() -> str:
+        from rayhound.wiring.archive import open_archive
+
+        async with open_archive(given) as archive:
+            storage = await archive.ping()
+        room = "" if storage.free is None else f", {storage.free / 1e9:.1f} GB free"
+        return f"{folder} is writable{room}"
+
+    return asyncio.run(ping())
+
+
+def _queue(given: Settings) -> str:
+    return "embedded: in memory, inside `rayhound up`"
+
+
+def _model(given: Settings) -> str:
+    from rayhound.wiring.classifier import open_classifier
+
+    said = open_classifier(given).model
+    return f"{said.name}@{said.version}, {given.model}"

@@ -1,0 +1,87 @@
+"""What the command line prints: data on stdout, everything else on stderr, colours on a terminal alone."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+RED, YELLOW, GREEN, DIM, BOLD = "31", "33", "32", "2", "1"
+COLOUR_OF = {"analysed": GREEN, "queued": YELLOW, "failed": RED, "refused": RED, "not sent": YELLOW}
+
+
+def out(text: str) -> None:
+    """Print data."""
+    print(text, flush=True)
+
+
+def out_json(value: dict[str, Any]) -> None:
+    """Print one JSON line."""
+    out(json.dumps(value, ensure_ascii=False))
+
+
+def tell(text: str) -> None:
+    """Print something for a person, beside the data."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def error(detail: str, hint: str = "") -> None:
+    """Print what is wrong and what to do about it."""
+    tell(f"{coloured('error:', RED, sys.stderr)} {detail}")
+    hints([hint])
+
+
+def hints(texts: Iterable[str]) -> None:
+    """Print hints, each once however often it was given."""
+    for text in dict.fromkeys(text for text in texts if text):
+        tell(f"{coloured('hint:', YELLOW, sys.stderr)} {text}")
+
+
+def warning(detail: str, hint: str) -> None:
+    """Print what may be wrong."""
+    tell(f"{coloured('warning:', YELLOW, sys.stderr)} {detail}")
+    hints([hint])
+
+
+def coloured(text: str, colour: str, stream: TextIO) -> str:
+    """A text in a colour, where the stream is a terminal and NO_COLOR is not set."""
+    plain = not stream.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return text if plain else f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def printable(text: str) -> str:
+    """A text from outside with whatever could move the cursor or break the line escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns, whole: nothing is cut off, so it can be read by `grep` and `awk` as well."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [head, *cells]) for i in range(len(head))]
+    out(coloured(_line(head, widths), BOLD, sys.stdout))
+    for row in cells:
+        out(_line(row, widths))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join(
+        coloured(text, COLOUR_OF[cell], sys.stdout) if cell in COLOUR_OF else text
+        for cell, text in zip(cells, padded, strict=True)
+    ).rstrip()
+
+
+def scores(record: dict[str, Any]) -> str:
+    """The scores of a record, highest first: `cat 0.998 dog 0.001`."""
+    ranked = sorted(record.get("scores", {}).items(), key=lambda item: -item[1])
+    return " ".join(f"{label} {score:.3f}" for label, score in ranked)
+
+
+def size(record: dict[str, Any]) -> str:
+    """Width and height of a record, once known: `500×375`."""
+    return f"{record['width']}×{record['height']}" if "width" in record else ""
+
+
+def answer(record: dict[str, Any]) -> str:
+    """What a person reads first in a record: what the image contains, or why it failed."""
+    return str(record.get("contains") or record.get("reason") or "")

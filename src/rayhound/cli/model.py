@@ -1,0 +1,90 @@
+"""`rayhound classify` and `rayhound model`: the model at work on files, without any server."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rayhound.cli import console
+from rayhound.cli.options import AsJson, ModelFile, settings
+from rayhound.domain import Findings, Limits, RayhoundError
+
+if TYPE_CHECKING:
+    from rayhound.ports import Classifier
+
+
+def classify(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="Image files.", show_default=False)],
+    model: ModelFile = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say what images contain, right here: no server, nothing is kept.
+
+    Exit status: 0 when every image was classified, 1 otherwise.
+    """
+    from rayhound.wiring.classifier import open_classifier
+
+    classifier = open_classifier(settings(model=model))
+    records = []
+    for path in paths:
+        records.append(_analysed(path, classifier))
+        if as_json:
+            console.out_json(records[-1])
+    if not as_json:
+        console.table(("IMAGE", "STATUS", "ANSWER", "SCORES", "SIZE"), [_row(record) for record in records])
+    console.hints(record.get("hint", "") for record in records)
+    return 0 if all(record["status"] == "analysed" for record in records) else 1
+
+
+def _analysed(path: Path, classifier: "Classifier") -> dict[str, Any]:
+    try:
+        return {"path": str(path), "status": "analysed", **_findings(path, classifier)}
+    except RayhoundError as e:
+        return {"path": str(path), "status": "failed", "reason": e.detail, "hint": e.hint}
+    except OSError as e:
+        return {"path": str(path), "status": "failed", "reason": e.strerror or str(e)}
+
+
+def _findings(path: Path, classifier: "Classifier") -> dict[str, Any]:
+    from rayhound import reading, records
+
+    limits = Limits()
+    header = reading.inspect(path, limits)
+    began = time.perf_counter()
+    picture = reading.read(path, classifier.side, limits)
+    read = time.perf_counter()
+    said = classifier.classify(picture.pixels)
+    size = (picture.format, picture.mode, picture.width, picture.height)
+    findings = Findings(*size, said, round(read - began, 6), round(time.perf_counter() - read, 6))
+    with path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    found = {
+        "file_name": path.name,
+        "media_type": header.media_type,
+        "sha256": sha256,
+        **records.analysis(findings, classifier.model, path.stat().st_size),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _row(record: dict[str, Any]) -> tuple[str, ...]:
+    shown = (record["status"], console.answer(record), console.scores(record), console.size(record))
+    return (record["path"], *shown)
+
+
+def model(
+    model: ModelFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as one JSON line.")] = False,
+) -> None:
+    """Show what the model file says of itself."""
+    from rayhound.wiring.classifier import open_classifier
+
+    said = open_classifier(settings(model=model)).description()
+    if as_json:
+        console.out_json(said)
+        return
+    width = max(map(len, said))
+    for name, value in said.items():
+        console.out(f"{name.ljust(width)}  {console.printable(str(value))}")

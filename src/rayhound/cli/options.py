@@ -1,0 +1,46 @@
+"""Options that several commands share, each described once, and the settings that they and the environment make."""
+
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rayhound.cli import console
+from rayhound.settings import PREFIX, Settings, read
+
+Server = Annotated[
+    str,
+    typer.Option("--server", metavar="URL", envvar="RAYHOUND_SERVER", help="The server to talk to."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines instead of a table.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="The folder that keeps the images and everything known of them. [default: ./rayhound-data]",
+        show_default=False,
+    ),
+]
+ModelFile = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="FILE", help="Another model file, self-describing ONNX.", show_default=False),
+]
+
+HERE = "http://127.0.0.1:5000"
+OF_CLIENTS = ("RAYHOUND_SERVER", "RAYHOUND_SAMPLES")
+
+
+def settings(**given: Any) -> Settings:
+    """The settings of the environment and of the command line; a variable that nothing reads is named as a warning."""
+    from rayhound.telemetry import configure
+
+    known = {PREFIX + field.name.upper() for field in fields(Settings)}
+    for variable in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in OF_CLIENTS):
+        if variable not in known and variable.removesuffix("_FILE") not in known:
+            console.warning(f"{variable} is no setting of Rayhound", "the settings are in docs/reference/settings.md")
+    found = read(**given)
+    configure(found.log_format)
+    return found
