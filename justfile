@@ -1,0 +1,51 @@
+# One recipe per intent; CI calls the same ones. `just --list` names them all.
+
+export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+
+# Lists the recipes
+default:
+    @just --list
+
+# Makes .venv with everything that development needs
+setup:
+    @sh -c '. scripts/prepare.sh; prepare dev'
+
+# Starts Rayhound and shows it a cat
+demo *arguments:
+    @./demo {{ arguments }}
+
+# Runs every test
+test *arguments:
+    @./test {{ arguments }}
+
+# Runs the tests that take seconds: lint, types, the house rules, units, contracts
+test-fast *arguments:
+    @./test tests/unit tests/contract {{ arguments }}
+
+# Runs the tests of real processes and real HTTP
+test-journeys *arguments:
+    @./test tests/journey {{ arguments }}
+
+# Looks at form, types and layers without running anything
+check: setup
+    ruff check
+    ruff format --check
+    mypy
+    lint-imports
+
+# Brings the form of the code in order
+format: setup
+    ruff check --fix
+    ruff format
+
+# Writes the generated pages of docs/reference anew
+docs: setup
+    python -m scripts.reference
+
+# Writes the lock files anew
+lock: setup
+    scripts/lock
+
+# Measures the pipeline against the bare loop of decode and classify
+bench *arguments: setup
+    python benchmarks/pipeline.py {{ arguments }}
