@@ -48,4 +48,4 @@ lock: setup
 
 # Measures the pipeline against the bare loop of decode and classify
 bench *arguments: setup
-    python benchmarks/pipeline.py {{ arguments }}
+    python -m benchmarks.pipeline {{ arguments }}

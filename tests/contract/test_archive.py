@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rayhound.adapters.directory import PIECE, DirectoryArchive
+from rayhound.adapters.directory import DirectoryArchive
+from rayhound.adapters.durable import PIECE
 from rayhound.adapters.memory import MemoryArchive
 from rayhound.domain import NotFound, new_image_id
 from rayhound.ports import Archive, Put

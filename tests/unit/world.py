@@ -110,7 +110,7 @@ class World:
     def desk(self) -> Desk:
         # Whoever tried before is dead in these tests: no attempt is waited for.
         patience = Patience(asyncio.Event(), seconds=1000, pause=0.001)
-        return Desk(self.seen, ARCHIVE_ID, self.analysers, patience, alive_for=timedelta(0))
+        return Desk(self.seen, ARCHIVE_ID, self.analysers, self.spool, patience, alive_for=timedelta(0))
 
     async def upload(self, content: bytes, key: str | None = None, house: House | None = None) -> str | None:
         """Send an image; the id of the 202, or none where there was an error."""

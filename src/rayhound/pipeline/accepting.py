@@ -84,7 +84,9 @@ async def complete(house: House, marker: Marker, acceptor: bool = False) -> Acce
         if await house.archive.put(key, records.dumps(marker.accepted)) is Put.OTHER:
             marker = await _give_way(house.archive, marker, key)
     accepted = marker.accepted
-    await house.archive.put(records.accepted_key(marker.image_id), records.dumps(accepted))
+    put = await house.archive.put(records.accepted_key(marker.image_id), records.dumps(accepted))
+    if put is Put.CREATED and not acceptor:
+        log().info("completed", image_id=marker.image_id, correlation_id=accepted["correlation_id"])
     await _hand_over(house, marker, acceptor)
     return Accepted(marker.image_id, accepted["correlation_id"], accepted)
 
@@ -165,7 +167,6 @@ async def _revisit(house: House, key: str, expired: bool) -> None:
         return
     try:
         await complete(house, marker)
-        log().info("completed", image_id=marker.image_id, correlation_id=marker.accepted["correlation_id"])
     except KeyReused as e:
         log().info("gave_way", image_id=marker.image_id, why=e.detail)
 

@@ -7,7 +7,6 @@ analyser is told from what was killed beside it by facts of our own: attempts, w
 import asyncio
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
@@ -58,13 +57,14 @@ class Outcome(StrEnum):
 class Desk:
     """What settling needs.
 
-    `alive_for` is how long somebody else's attempt may still run (0 where nobody else can be); `tell` hears of every
-    image that is settled.
+    `spool` is a folder for an image while it is analysed; `alive_for` is how long somebody else's attempt may still
+    run (0 where nobody else can be); `tell` hears of every image that is settled.
     """
 
     archive: Archive
     archive_id: str
     analysers: Analysers
+    spool: Path
     patience: Patience
     alive_for: timedelta = timedelta(seconds=130)
     tell: Callable[[str], None] = lambda image_id: None
@@ -125,18 +125,18 @@ class _Case:
             await self._forget_attempts(facts, model.label)
             return Outcome.KNOWN
         for _ in range(READS):
-            async with _spooled(self.archive, accepted) as image:
+            async with self._spooled(accepted) as image:
                 if image is not None:
                     log().info("retrieved", **self.ids, bytes=accepted["bytes"])
-                    return await self._try(image, accepted, model)
+                    return await self._try(image, accepted, model, facts)
         if not await records.is_ours(self.archive, self.desk.archive_id):
             return Outcome.RELEASED
         return await self._fail(model, "its stored bytes are missing, or are not those that were accepted")
 
-    async def _try(self, image: Path, accepted: dict[str, Any], model: Model) -> Outcome:
+    async def _try(self, image: Path, accepted: dict[str, Any], model: Model, known: Facts) -> Outcome:
         """Try the image until it is analysed, nobody can read it, or three analysers died of it."""
         while True:
-            facts = await self._when_nobody_tries(model)
+            facts = await self._when_nobody_tries(model, known)
             if facts is None:
                 return Outcome.KNOWN
             attempts = facts.attempts_of(model.label, self.request.retry)
@@ -146,12 +146,13 @@ class _Case:
             self.suspected |= bool(attempts)
             number = attempts[-1].number + 1 if attempts else 1
             key = records.attempt_key(self.image_id, model.label, self.request.retry, number)
+            findings = None
             try:
                 async with self.desk.analysers.turn(self.suspected) as analyse:
-                    if self.suspected and not await self._attempt(key):
-                        continue
-                    findings = await analyse(image)
-                return await self._keep(findings, accepted, model)
+                    if not self.suspected or await self._attempt(key):
+                        findings = await analyse(image)
+                if findings is not None:
+                    return await self._keep(findings, accepted, model)
             except Unreadable as e:
                 return await self._fail(model, e.detail)
             except AnalyserDied as death:
@@ -159,6 +160,7 @@ class _Case:
                     return Outcome.RELEASED
             finally:
                 await self._release_attempt()
+            known = await records.look(self.archive, self.image_id)
 
     async def _proven(self, key: str, death: AnalyserDied) -> bool:
         """Whether the image is to blame for a death: only if every analyser passes its self-test afterwards."""
@@ -169,10 +171,9 @@ class _Case:
             self.dead[key], self.mine = str(death), None
         return True
 
-    async def _when_nobody_tries(self, model: Model) -> Facts | None:
+    async def _when_nobody_tries(self, model: Model, facts: Facts) -> Facts | None:
         """The facts, once no attempt of somebody else's may still be alive; none if the request is settled by then."""
         while True:
-            facts = await records.look(self.archive, self.image_id)
             if facts.settled(model.label, self.request.retry):
                 await self._forget_attempts(facts, model.label)
                 return None
@@ -183,6 +184,7 @@ class _Case:
             if all(a.modified + self.desk.alive_for <= now for a in attempts):
                 return facts
             await self._sleep()
+            facts = await records.look(self.archive, self.image_id)
 
     async def _sleep(self) -> None:
         with suppress(TimeoutError):
@@ -237,18 +239,20 @@ class _Case:
             if attempt.label == label and facts.settled(label, attempt.retry):
                 await self.archive.delete(attempt.key)
 
-
-@asynccontextmanager
-async def _spooled(archive: Archive, accepted: dict[str, Any]) -> AsyncGenerator[Path | None, None]:
-    """The stored bytes of an image in a file of its own; none if they are missing or not those that were accepted."""
-    digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(prefix="rayhound-", suffix=f"-{accepted['image']}") as file:
+    @asynccontextmanager
+    async def _spooled(self, accepted: dict[str, Any]) -> AsyncGenerator[Path | None, None]:
+        """The stored bytes in a file of their own; none if they are missing or not those that were accepted."""
+        digest = hashlib.sha256()
+        path = self.desk.spool / f"{self.image_id}-{id(self)}"
         try:
-            async with aclosing(archive.get(records.image_key(accepted))) as pieces:
-                async for piece in pieces:
-                    digest.update(piece)
-                    file.write(piece)
+            with path.open("xb", buffering=0) as file:
+                async with aclosing(self.archive.get(records.image_key(accepted))) as pieces:
+                    async for piece in pieces:
+                        digest.update(piece)
+                        file.write(piece)
         except NotFound:
             digest.update(b"missing")
-        file.flush()
-        yield Path(file.name) if digest.hexdigest() == accepted["sha256"] else None
+        try:
+            yield path if digest.hexdigest() == accepted["sha256"] else None
+        finally:
+            path.unlink()

@@ -9,6 +9,7 @@ import secrets
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from rayhound.domain import (
@@ -21,7 +22,7 @@ from rayhound.domain import (
     Status,
     Upload,
     is_image_id,
-    time_of,
+    milliseconds_of,
 )
 from rayhound.ports import Archive, Put
 
@@ -86,7 +87,12 @@ class Facts:
 
 def folder(image_id: str) -> str:
     """Where everything of an image lies: a folder of its day, UTC, by its id alone."""
-    return f"{time_of(image_id):%Y/%m/%d}/{image_id}/"
+    return f"{_day(milliseconds_of(image_id) // 86_400_000)}/{image_id}/"
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    return f"{datetime.fromtimestamp(number * 86_400, UTC):%Y/%m/%d}"
 
 
 def accepted_key(image_id: str) -> str:
@@ -159,8 +165,8 @@ def analysis(findings: Findings, model: Model, size: int) -> dict[str, Any]:
         "note": said.note,
         "analysed_at": instant(),
         "seconds": round(findings.reading_seconds + findings.classifying_seconds, 6),
-        "reading_seconds": findings.reading_seconds,
-        "classifying_seconds": findings.classifying_seconds,
+        "reading_seconds": round(findings.reading_seconds, 6),
+        "classifying_seconds": round(findings.classifying_seconds, 6),
     }
 
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rayhound.domain import Contains, NotFound, Record, Status, id_at, time_of
+from rayhound.domain import Contains, NotFound, Record, Status, id_at, milliseconds_of, time_of
 from rayhound.ports import Archive
 from rayhound.records.facts import record
 
@@ -96,7 +96,7 @@ async def newest(archive: Archive, before: str | None) -> AsyncGenerator[str, No
     if oldest is None:
         return
     ahead = DAY  # another web server's clock may be ahead of ours
-    high = _milliseconds(time_of(before)) + 1 if before else _milliseconds(datetime.now(UTC)) + ahead
+    high = milliseconds_of(before) + 1 if before else _milliseconds(datetime.now(UTC)) + ahead
     window = 120_000 + (0 if before else ahead)
     while high > oldest:
         low = max(high - window, oldest)

@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rayhound import __version__, records, telemetry
 from rayhound.adapters.embedded import EmbeddedQueue
@@ -73,13 +75,14 @@ async def _up(settings: Settings, announce: Announce, limits: Limits, analyser: 
         queue = EmbeddedQueue(archive, in_hand, suspects)
         house = House(archive, archive_id, queue)
         analysers = await stack.enter_async_context(Analysers(analyser, count, limits))
+        spool = Path(stack.enter_context(TemporaryDirectory(prefix="rayhound-")))
         waiters = Waiters()
         parts = Parts(house, archive.spool, limits, Room(archive), waiters, (lambda: _check(analysers),))
         server = WebServer(parts, settings.host, settings.port)
         stopping = asyncio.Event()
         # The lock proves that no other process tries an image, so nobody's attempt is waited for.
         patience = Patience(stopping, seconds=float("inf"))
-        desk = Desk(archive, archive_id, analysers, patience, timedelta(0), waiters.tell)
+        desk = Desk(archive, archive_id, analysers, spool, patience, timedelta(0), waiters.tell)
         await server.start()
         announce(_welcome(settings, server.port))
         async with _running(sweep_alone(house, started)), _running(consume(desk, queue, analysers)) as consuming:
