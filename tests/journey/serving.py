@@ -18,7 +18,7 @@ from rayhound import records
 from rayhound.adapters.memory import Broker, MemoryArchive, MemoryQueue
 from rayhound.domain import Limits
 from rayhound.pipeline.accepting import House
-from rayhound.server import Parts, Room, Waiters, WebServer
+from rayhound.server import Parts, Room, Waiters, WebServer, create_app
 
 PATIENCE = 20.0
 
@@ -63,7 +63,7 @@ def served(spool: Path, limits: Limits, archive: MemoryArchive | None = None) ->
         store = archive or MemoryArchive()
         house = House(store, await records.identify(store), MemoryQueue(Broker()))
         parts = Parts(house, spool, limits, Room(store), Waiters())
-        web = WebServer(parts, "127.0.0.1", 0)
+        web = WebServer(create_app(parts), limits, ("127.0.0.1", 0), parts.waiters.end)
         await web.start()
         return Served(web, parts, loop)
 

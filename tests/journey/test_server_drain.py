@@ -11,7 +11,7 @@ import pytest
 from rayhound.adapters.memory import MemoryArchive
 from rayhound.domain import Limits, Misconfigured
 from rayhound.ports import Put
-from rayhound.server import WebServer
+from rayhound.server import WebServer, create_app
 from tests.journey.serving import answer, closed, eventually, get, picture, served, upload
 
 LIMITS = Limits(silence=1, linger=1)
@@ -126,7 +126,7 @@ def test_no_upload_is_lost_by_senders_that_open_a_new_connection_when_told_to(tm
 
 def test_an_address_that_is_taken_is_refused_with_a_hint(tmp_path: Path) -> None:
     with served(tmp_path, LIMITS) as server:
-        second = WebServer(server.parts, "127.0.0.1", server.web.port)
+        second = WebServer(create_app(server.parts), server.parts.limits, ("127.0.0.1", server.web.port))
         with pytest.raises(Misconfigured, match=f"cannot listen on 127.0.0.1 port {server.web.port}") as refused:
             server.begin(second.start())()
         assert refused.value.hint

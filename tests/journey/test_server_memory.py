@@ -14,7 +14,7 @@ from rayhound.adapters.directory import DirectoryArchive
 from rayhound.adapters.embedded import EmbeddedQueue
 from rayhound.domain import Limits
 from rayhound.pipeline.accepting import House
-from rayhound.server import Parts, Room, Waiters, WebServer
+from rayhound.server import Parts, Room, Waiters, WebServer, create_app
 from tests.journey.serving import picture
 
 SMALL = 200_000
@@ -61,7 +61,8 @@ async def main(root: Path) -> None:
     """Serve a directory archive until stdin ends."""
     archive = DirectoryArchive(root)
     house = House(archive, await records.identify(archive), EmbeddedQueue(archive, 16))
-    web = WebServer(Parts(house, archive.spool, Limits(), Room(archive), Waiters()), "127.0.0.1", 0)
+    parts = Parts(house, archive.spool, Limits(), Room(archive), Waiters())
+    web = WebServer(create_app(parts), parts.limits, ("127.0.0.1", 0))
     await web.start()
     print(f"http://127.0.0.1:{web.port}", flush=True)
     await asyncio.to_thread(sys.stdin.read)

@@ -3,15 +3,15 @@
 import asyncio
 import math
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
 
 import uvicorn
+from fastapi import FastAPI
 
-from rayhound.domain import Misconfigured
-from rayhound.server.app import Parts, create_app
+from rayhound.domain import Limits, Misconfigured
 from rayhound.server.connections import Connection
 from rayhound.server.courtesy import Courtesy
 
@@ -32,14 +32,19 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """Serves HTTP on one address, beside whatever else the event loop does."""
+    """Serves an application on one host and port, beside whatever else the event loop does.
 
-    def __init__(self, parts: Parts, host: str, port: int) -> None:
-        self._parts = parts
-        self._address = (host, port)
-        self._courtesy = Courtesy(create_app(parts), parts.limits.linger)
-        self._server = _Server(_configuration(parts, self._courtesy))
-        self.port = port
+    `end` is called once it is time to finish: who waits in the application for something to happen is sent away.
+    """
+
+    def __init__(
+        self, app: FastAPI, limits: Limits, address: tuple[str, int], end: Callable[[], None] = lambda: None
+    ) -> None:
+        self._address = address
+        self._courtesy = Courtesy(app, limits.linger)
+        self._server = _Server(_configuration(limits, self._courtesy))
+        self._end = end
+        self.port = address[1]
 
     async def start(self) -> None:
         """Listen; `port` then says where. Raises `Misconfigured` for an address that cannot be had."""
@@ -65,7 +70,7 @@ class WebServer:
         await self._finish()
 
     async def _finish(self) -> None:
-        self._parts.waiters.end()
+        self._end()
         self._server.should_exit = True
         await self._serving
 
@@ -83,8 +88,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _configuration(parts: Parts, app: Courtesy) -> uvicorn.Config:
-    limits = parts.limits
+def _configuration(limits: Limits, app: Courtesy) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=cast(Any, partial(Connection, limits)),

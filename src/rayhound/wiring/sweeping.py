@@ -27,4 +27,6 @@ async def sweep_alone(house: House, started: datetime) -> None:
             first = False
         except TryLater as e:
             log().warning("sweep_put_off", why=e.detail)
+        except Exception as e:  # one marker that we stumble over must not end all sweeping
+            log().error("sweep_failed", exc_info=e)
         await asyncio.sleep(SWEEP_SECONDS)

@@ -1,10 +1,8 @@
 """`rayhound up`: web server, queue, consumer and analysers in one process, on one folder."""
 
 import asyncio
-import resource
-import signal
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,13 +19,14 @@ from rayhound.pipeline.accepting import House
 from rayhound.pipeline.patience import Patience
 from rayhound.pipeline.settling import Desk
 from rayhound.ports import Archive
-from rayhound.server.app import Parts
+from rayhound.server.app import Parts, create_app
 from rayhound.server.health import Check
 from rayhound.server.room import Room
 from rayhound.server.running import WebServer
 from rayhound.server.waiting import Waiters
 from rayhound.settings import Settings
 from rayhound.wiring.archive import open_archive
+from rayhound.wiring.process import raise_open_files, running, told_to_stop
 from rayhound.wiring.sweeping import sweep_alone
 
 ALSO_IN_HAND = 16  # fetching, analysing and storing overlap, so that an analyser never waits for a disk
@@ -51,7 +50,7 @@ def up(settings: Settings, announce: Announce, limits: Limits = DEFAULTS, analys
     """
     limits = replace(limits, analysis_memory=settings.analysis_memory)
     telemetry.configure(settings.log_format)
-    _raise_open_files()
+    raise_open_files()
     folder = settings.archive
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +65,7 @@ def up(settings: Settings, announce: Announce, limits: Limits = DEFAULTS, analys
 async def _up(settings: Settings, announce: Announce, limits: Limits, analyser: Sequence[str], unclean: bool) -> None:
     count = settings.analysers or cores()
     in_hand = count + ALSO_IN_HAND
-    stopped = _signals()
+    stopped = told_to_stop()
     async with AsyncExitStack() as stack:
         archive = await stack.enter_async_context(open_archive(settings))
         archive_id = await records.identify(archive)
@@ -78,53 +77,18 @@ async def _up(settings: Settings, announce: Announce, limits: Limits, analyser: 
         spool = Path(stack.enter_context(TemporaryDirectory(prefix="rayhound-")))
         waiters = Waiters()
         parts = Parts(house, archive.spool, limits, Room(archive), waiters, (lambda: _check(analysers),))
-        server = WebServer(parts, settings.host, settings.port)
+        server = WebServer(create_app(parts), limits, (settings.host, settings.port), waiters.end)
         stopping = asyncio.Event()
         # The lock proves that no other process tries an image, so nobody's attempt is waited for.
         patience = Patience(stopping, seconds=float("inf"))
         desk = Desk(archive, archive_id, analysers, spool, patience, timedelta(0), waiters.tell)
         await server.start()
         announce(_welcome(settings, server.port))
-        async with _running(sweep_alone(house, started)), _running(consume(desk, queue, analysers)) as consuming:
+        async with running(sweep_alone(house, started)), running(consume(desk, queue, analysers)) as consuming:
             await asyncio.wait({stopped, consuming}, return_when=asyncio.FIRST_COMPLETED)
             stopping.set()
             await server.drain(settings.drain_seconds)
             await consuming
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[None, None, None]) -> AsyncGenerator[asyncio.Task[None], None]:
-    """Something that goes on in the background until the end of the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def _raise_open_files() -> None:
-    """As many connections as `Limits` allows need more open files than the usual soft limit."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # macOS calls endless what it does not grant
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _signals() -> asyncio.Future[None]:
-    """Done at the first SIGINT or SIGTERM; a second one ends the process at once, which loses nothing."""
-    loop = asyncio.get_running_loop()
-    stopped = loop.create_future()
-
-    def stop() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-        telemetry.log().info("stopping")
-        stopped.set_result(None)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    return stopped
 
 
 async def _suspects(archive: Archive, in_hand: int) -> frozenset[str]:
