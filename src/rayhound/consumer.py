@@ -8,13 +8,14 @@ import asyncio
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from rayhound.domain import RayhoundError
+from rayhound.domain import Misconfigured, RayhoundError, Request
 from rayhound.pipeline.settling import Desk, Outcome, settle
-from rayhound.ports import Subscriber
+from rayhound.ports import Delivery, Subscriber
 from rayhound.telemetry import log
 
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 300.0
 
 
 class Analysers(Protocol):
@@ -31,44 +32,80 @@ class Analysers(Protocol):
         """Begin nothing new."""
 
 
-async def consume(desk: Desk, subscriber: Subscriber, analysers: Analysers) -> None:
-    """Settle deliveries until the desk's patience is told to stop; then finish what is being analysed."""
-    stopping = asyncio.create_task(desk.patience.stopping.wait())
-    pause = PAUSE_SECONDS
-    while not stopping.done():
-        await _either(stopping, asyncio.create_task(analysers.sound()))
+class Consumer:
+    """Settles what a subscriber lends, until the desk's patience is told to stop.
+
+    `trouble` says why it takes nothing, where somebody has to set that right: it was handed a request of another
+    archive, or its own is gone. A request of another archive is looked for again every `look_again` seconds.
+    """
+
+    def __init__(
+        self, desk: Desk, subscriber: Subscriber, analysers: Analysers, look_again: float = LOOK_AGAIN_SECONDS
+    ) -> None:
+        self.trouble: RayhoundError | None = None
+        self._desk = desk
+        self._subscriber = subscriber
+        self._analysers = analysers
+        self._look_again = look_again
+        self._prefetch = subscriber.prefetch
+        self._pause = PAUSE_SECONDS
+
+    async def run(self) -> None:
+        """Take and settle; when it is told to stop, what is being analysed is finished first."""
+        stopping = asyncio.create_task(self._desk.patience.stopping.wait())
+        while not stopping.done():
+            await _either(stopping, asyncio.create_task(self._analysers.sound()))
+            if stopping.done():
+                break
+            # After a request that is not ours, one at a time: each look costs the others one lending, and no more.
+            self._subscriber.prefetch = self._prefetch if self.trouble is None else 1
+            if pause := await self._take(stopping):
+                await _either(stopping, asyncio.create_task(asyncio.sleep(pause)))
+
+    async def _take(self, stopping: asyncio.Task[bool]) -> float:
+        """Settle deliveries until one is released, or it is time to stop; how many seconds to pause then."""
+        released = asyncio.Event()
+        under_way: set[asyncio.Task[None]] = set()
+
+        async def settled(delivery: Delivery) -> None:
+            outcome = await settle(self._desk, delivery)
+            if outcome is Outcome.FOREIGN:
+                self._tell_foreign(delivery.request)
+            elif outcome is not Outcome.RELEASED and self.trouble is not None:
+                self.trouble = None
+                released.set()  # to go on with more than one at a time
+            if outcome in (Outcome.RELEASED, Outcome.FOREIGN):
+                released.set()
+                self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+            else:
+                self._pause = PAUSE_SECONDS
+
+        async def take() -> None:
+            async with aclosing(self._subscriber.deliveries()) as deliveries:
+                async for delivery in deliveries:
+                    task = asyncio.create_task(settled(delivery))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+
+        await _either(stopping, asyncio.create_task(take()), asyncio.create_task(released.wait()))
         if stopping.done():
-            break
-        if await _take(desk, subscriber, stopping, analysers):
-            await _either(stopping, asyncio.create_task(asyncio.sleep(pause)))
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            self._analysers.drain()
+        if under_way:
+            await asyncio.wait(under_way)
+        if isinstance(self.trouble, Misconfigured):
+            return self._look_again
+        return self._pause / 2 if self._pause > PAUSE_SECONDS else 0.0
+
+    def _tell_foreign(self, request: Request) -> None:
+        ours = self._desk.archive_id
+        if request.archive_id == ours:
+            self.trouble = RayhoundError(f"the archive {ours} is no longer where it was", "is its folder mounted?")
         else:
-            pause = PAUSE_SECONDS
-
-
-async def _take(desk: Desk, subscriber: Subscriber, stopping: asyncio.Task[bool], analysers: Analysers) -> bool:
-    """Settle deliveries until one is released, or it is time to stop; whether one was released."""
-    released = asyncio.Event()
-    under_way: set[asyncio.Task[Outcome]] = set()
-
-    def ended(task: asyncio.Task[Outcome]) -> None:
-        under_way.discard(task)
-        if task.result() is Outcome.RELEASED:
-            released.set()
-
-    async def take() -> None:
-        async with aclosing(subscriber.deliveries()) as deliveries:
-            async for delivery in deliveries:
-                task = asyncio.create_task(settle(desk, delivery))
-                under_way.add(task)
-                task.add_done_callback(ended)
-
-    await _either(stopping, asyncio.create_task(take()), asyncio.create_task(released.wait()))
-    if stopping.done():
-        analysers.drain()
-    if under_way:
-        await asyncio.wait(under_way)
-    return released.is_set()
+            self.trouble = Misconfigured(
+                f"the queue holds a request of archive {request.archive_id}, and this consumer's is {ours}",
+                "set RAYHOUND_ARCHIVE right; or, if that archive is gone, purge the queue and run `rayhound requeue`",
+            )
+        log().error("foreign_request", image_id=request.image_id, why=self.trouble.detail, hint=self.trouble.hint)
 
 
 async def _either(stopping: asyncio.Task[bool], *others: asyncio.Task[Any]) -> None:

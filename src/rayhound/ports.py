@@ -109,7 +109,9 @@ class Delivery(Protocol):
 
 
 class Subscriber(Protocol):
-    """Lends requests, at most `prefetch` unsettled at a time."""
+    """Lends requests, at most `prefetch` unsettled at a time; the next `deliveries` keep to a changed one."""
+
+    prefetch: int
 
     def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Deliveries as they come; closing the iterator takes no more, what is lent stays lent until it is settled."""

@@ -1,37 +1,37 @@
-"""`rayhound up` as a real process: started, asked, killed and started again."""
+"""Rayhound as real processes: started, asked, killed and started again."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 PATIENCE = 60.0
 RAYHOUND = (sys.executable, "-m", "rayhound", "up")
+SERVE = (sys.executable, "-m", "rayhound", "serve")
+CONSUME = (sys.executable, "-m", "rayhound", "consume")
 
 
-class Up:
-    """One folder and one port, and whoever serves them at the moment; every run appends to one log."""
+class Process:
+    """One part of Rayhound on one port, and whoever serves it at the moment; every run appends to one log."""
 
-    def __init__(self, data: Path, port: int, command: Sequence[str] = RAYHOUND, **environment: str) -> None:
-        self.data, self.port = data, port
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = data.parent / f"{data.name}.log"
-        self.command = [*command, "--data", str(data), "--port", str(port)]
+    def __init__(self, log: Path, port: int, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.log, self.port, self.command = log, port, [*command]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RAYHOUND_")}
-        self._environment = kept | environment
+        self._environment = kept | dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         # No connection is kept: the server at its other end may have been killed since.
-        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0))
+        unkept = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, limits=unkept)
 
-    def __enter__(self) -> "Up":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -85,9 +85,7 @@ class Up:
 
     def send(self, content: bytes, **headers: str) -> httpx.Response:
         """Upload some bytes."""
-        return httpx.post(
-            f"{self.url}/upload", files={"image": ("an image", content)}, headers=headers, timeout=PATIENCE
-        )
+        return self.http.post("/upload", files={"image": ("an image", content)}, headers=headers)
 
     def accepted(self, content: bytes) -> str:
         """Upload some bytes that must be accepted; the image's id."""
@@ -136,6 +134,15 @@ class Up:
         lines = (line.split() for line in self.log.read_text(errors="replace").splitlines())
         found = (words[3:] for words in lines if len(words) > 3 and words[2] == name)
         return [dict(word.split("=", 1) for word in words if "=" in word) for words in found]
+
+
+class Up(Process):
+    """`rayhound up` on a folder."""
+
+    def __init__(self, data: Path, port: int, command: Sequence[str] = RAYHOUND, **environment: str) -> None:
+        where = ["--data", str(data), "--port", str(port)]
+        super().__init__(data.parent / f"{data.name}.log", port, [*command, *where], environment)
+        self.data = data
 
 
 def within(seconds: float, pause: float = 0.05) -> Iterator[None]:

@@ -21,7 +21,8 @@ def archive_with(folder: Path, *facts: str) -> list[str]:
     ids = [new_image_id() for _ in facts]
 
     async def fill() -> None:
-        async with open_archive(Settings(archive=folder)) as archive:
+        async with open_archive(Settings(archive=folder)) as opened:
+            archive = opened.archive
             await records.identify(archive)
             for image_id, fact in zip(ids, facts, strict=True):
                 accepted = records.acceptance(image_id, upload, None)

@@ -94,7 +94,7 @@ def test_nothing_is_rejected_or_failed_where_the_archive_is_not_ours(
         world.archive.objects.clear()
         if archive_json:
             await world.archive.put("archive.json", records.dumps(archive_json))
-        assert await world.consume(at_most=1) == [Outcome.RELEASED]
+        assert await world.consume(at_most=1) == [Outcome.FOREIGN]
 
     run(tmp_path, told)
 
@@ -103,7 +103,7 @@ def test_a_request_of_another_archive_is_released_unread(tmp_path: Path) -> None
     async def told(world: World) -> None:
         await world.upload(DOG)
         delivery = await world.take()
-        assert await settle(replace(world.desk(), archive_id="another"), delivery) is Outcome.RELEASED
+        assert await settle(replace(world.desk(), archive_id="another"), delivery) is Outcome.FOREIGN
 
     run(tmp_path, told)
 

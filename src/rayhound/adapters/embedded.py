@@ -29,7 +29,7 @@ class EmbeddedQueue:
 
     def __init__(self, archive: Archive, prefetch: int, suspects: frozenset[str] = frozenset()) -> None:
         self._archive = archive
-        self._prefetch = prefetch
+        self.prefetch = prefetch
         self._suspects = set(suspects)
         self._waiting: deque[_Held] = deque()
         self._held: dict[str, str] = {}
@@ -59,7 +59,7 @@ class EmbeddedQueue:
     async def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """As `Subscriber.deliveries`."""
         while True:
-            if self._waiting and self._lent < self._prefetch:
+            if self._waiting and self._lent < self.prefetch:
                 self._lent += 1
                 yield _Lending(self, self._waiting.popleft())
             else:

@@ -67,7 +67,7 @@ class MemoryQueue:
 
     def __init__(self, broker: Broker, prefetch: int = 16) -> None:
         self.broker = broker
-        self._prefetch = prefetch
+        self.prefetch = prefetch
         self._changed = asyncio.Event()
 
     async def publish(self, request: Request, marker: str) -> Published:
@@ -86,7 +86,7 @@ class MemoryQueue:
     async def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """As `Subscriber.deliveries`."""
         while True:
-            if self.broker.waiting and len(self.broker.lent) < self._prefetch:
+            if self.broker.waiting and len(self.broker.lent) < self.prefetch:
                 request, before = self.broker.waiting.popleft()
                 self.broker.lent.append(request)
                 yield _Lent(self, request, before)

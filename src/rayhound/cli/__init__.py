@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rayhound import __version__
-from rayhound.cli import archive, console, images, model, up, upload
+from rayhound.cli import archive, console, images, model, roles, up, upload
 from rayhound.domain import RayhoundError
 
 EXAMPLES = """
@@ -35,6 +35,8 @@ app = typer.Typer(
 
 SERVE, SEND, LOCAL, CARE = "Run it", "Send and look", "Without a server", "Look after it"
 app.command(rich_help_panel=SERVE)(up.up)
+app.command(rich_help_panel=SERVE)(roles.serve)
+app.command(rich_help_panel=SERVE)(roles.consume)
 app.command(rich_help_panel=SEND)(upload.upload)
 app.command(rich_help_panel=SEND)(images.show)
 app.command("list", rich_help_panel=SEND)(images.listing)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,8 +39,8 @@ async def _requeue(given: Settings, ids: list[str] | None, failed: bool, dry_run
     from rayhound.wiring.archive import open_archive
 
     counts = dict.fromkeys(Again, 0)
-    async with open_archive(given) as archive:
-        async for requeued in ask_again(archive, ids, failed, dry_run):
+    async with open_archive(given) as opened:
+        async for requeued in ask_again(opened.archive, ids, failed, dry_run):
             counts[requeued.outcome] += 1
             if requeued.outcome is not Again.ANALYSED or ids:
                 console.out(f"{console.printable(requeued.image_id)}  {_outcome(requeued)}")
@@ -80,24 +81,34 @@ def _passes(name: str, look: Callable[[Settings], str], given: Settings) -> bool
 
 
 def _archive(given: Settings) -> str:
-    folder = given.archive.resolve()
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if there != folder and os.access(there, os.W_OK | os.X_OK):
-        return f"{folder} is not there yet; `rayhound up` makes it"
+    from rayhound.wiring.archive import AT_HOME, open_archive
+
+    where = given.archive or AT_HOME
+    if isinstance(where, Path):
+        where = where.resolve()
+        there = next(path for path in (where, *where.parents) if path.exists())
+        if there != where and os.access(there, os.W_OK | os.X_OK):
+            return f"{where} is not there yet; `rayhound up` makes it"
 
     async def ping() -> str:
-        from rayhound.wiring.archive import open_archive
-
-        async with open_archive(given) as archive:
-            storage = await archive.ping()
+        async with open_archive(given) as opened:
+            storage = await opened.archive.ping()
         room = "" if storage.free is None else f", {storage.free / 1e9:.1f} GB free"
-        return f"{folder} is writable{room}"
+        return f"{where} is writable{room}"
 
     return asyncio.run(ping())
 
 
 def _queue(given: Settings) -> str:
-    return "embedded: in memory, inside `rayhound up`"
+    if given.queue is None:
+        return "embedded: in memory, inside `rayhound up`"
+
+    async def ping() -> str:
+        from rayhound.wiring.queue import reached
+
+        return await reached(given)
+
+    return asyncio.run(ping())
 
 
 def _model(given: Settings) -> str:

@@ -51,6 +51,7 @@ class Outcome(StrEnum):
     KNOWN = "known"
     REJECTED = "rejected"
     RELEASED = "released"
+    FOREIGN = "released, for it belongs to another archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ async def settle(desk: Desk, delivery: Delivery) -> Outcome:
     except Exception as e:  # a fault of ours must not keep the delivery for ever
         log().error("released", image_id=request.image_id, correlation_id=request.correlation_id, exc_info=e)
         outcome = Outcome.RELEASED
-    if outcome is Outcome.RELEASED:
+    if outcome in (Outcome.RELEASED, Outcome.FOREIGN):
         telemetry.RELEASED.inc()
         await delivery.release()
     elif outcome is Outcome.REJECTED:
@@ -111,12 +112,12 @@ class _Case:
 
     async def conclude(self) -> Outcome:
         if self.request.archive_id != self.desk.archive_id:
-            return Outcome.RELEASED
+            return Outcome.FOREIGN
         try:
             accepted = await records.fact(self.archive, records.accepted_key(self.image_id))
         except NotFound:
             ours = await records.is_ours(self.archive, self.desk.archive_id)
-            return Outcome.REJECTED if ours else Outcome.RELEASED
+            return Outcome.REJECTED if ours else Outcome.FOREIGN
         except ValueError:
             return await self._fail(self.desk.analysers.model, "its accepted.json is damaged")
         model = self.desk.analysers.model
@@ -130,7 +131,7 @@ class _Case:
                     log().info("retrieved", **self.ids, bytes=accepted["bytes"])
                     return await self._try(image, accepted, model, facts)
         if not await records.is_ours(self.archive, self.desk.archive_id):
-            return Outcome.RELEASED
+            return Outcome.FOREIGN
         return await self._fail(model, "its stored bytes are missing, or are not those that were accepted")
 
     async def _try(self, image: Path, accepted: dict[str, Any], model: Model, known: Facts) -> Outcome:

@@ -49,7 +49,15 @@ def create_app(parts: Parts) -> FastAPI:
     problems.install(app)
     _add_upload(app, parts)
     _add_images(app, parts)
-    _add_health(app, parts)
+    _add_health(app, (partial(health.archive, parts.room), partial(health.queue, parts.house.publisher), *parts.checks))
+    return app
+
+
+def create_health_app(checks: tuple[Callable[[], Awaitable[Check]], ...]) -> FastAPI:
+    """An application for a process that serves no images: whether it is live and ready, and its metrics."""
+    app = FastAPI(title="Rayhound", version=rayhound.__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    problems.install(app)
+    _add_health(app, checks)
     return app
 
 
@@ -108,13 +116,7 @@ def _add_images(app: FastAPI, parts: Parts) -> None:
         return await images.content(archive, request, image_id)
 
 
-def _add_health(app: FastAPI, parts: Parts) -> None:
-    checks: tuple[Callable[[], Awaitable[Check]], ...] = (
-        partial(health.archive, parts.room),
-        partial(health.queue, parts.house.publisher),
-        *parts.checks,
-    )
-
+def _add_health(app: FastAPI, checks: tuple[Callable[[], Awaitable[Check]], ...]) -> None:
     @app.get("/livez", tags=["health"])
     async def live() -> Response:
         """Whether the process runs."""
