@@ -65,6 +65,27 @@ def test_a_port_that_is_taken_is_named(up: Up) -> None:
         assert b"hint: " in other.stderr
 
 
+def told(up: Up, *options: str) -> str:
+    """What `rayhound up` says when it cannot start."""
+    ended = subprocess.run([*up.command, *options], capture_output=True, text=True, timeout=PATIENCE)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "hint: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def test_a_folder_of_somebody_elses_is_not_made_an_archive(up: Up) -> None:
+    up.data.mkdir()
+    (up.data / "holiday.jpg").write_bytes(DOG)
+    assert "holiday.jpg" in told(up)
+    assert [p.name for p in up.data.iterdir()] == ["holiday.jpg"]
+
+
+def test_a_model_file_that_is_not_there_is_named(up: Up) -> None:
+    assert "nosuch.onnx" in told(up, "--model", "nosuch.onnx")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_kindly_and_finishes_what_is_in_flight(up: Up, number: int) -> None:
     with up:

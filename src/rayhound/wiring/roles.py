@@ -29,7 +29,13 @@ def bounded(settings: Settings, limits: Limits) -> Limits:
 
 
 def analysers_of(settings: Settings, limits: Limits, analyser: Command) -> tuple[Analysers, int]:
-    """The analysers of this process, to be opened, and how many requests it may have in hand."""
+    """The analysers of this process, to be opened, and how many requests it may have in hand.
+
+    Raises `Misconfigured` where there is no model file; one that does not work may still be mended while we run.
+    """
+    if not settings.model.is_file():
+        hint = "give another with --model or RAYHOUND_MODEL, or leave it out for the one that Rayhound brings"
+        raise Misconfigured(f"there is no model file {settings.model}", hint)
     count = settings.analysers or cores()
     return Analysers(analyser(settings, limits), count, limits), count + ALSO_IN_HAND
 

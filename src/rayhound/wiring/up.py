@@ -42,12 +42,21 @@ def up(settings: Settings, announce: Announce, limits: Limits = DEFAULTS, analys
     data = folder(settings)
     try:
         data.mkdir(parents=True, exist_ok=True)
+        _refuse_somebody_elses(data)
         with locked(data) as unclean:
             asyncio.run(_up(settings, announce, bounded(settings, limits), analyser, unclean))
     except OSError as e:
         detail = f"the folder {data} cannot be used: {e.strerror or e}"
         raise Misconfigured(detail, "give a folder on a disk that can be written, with --data") from e
     return 0
+
+
+def _refuse_somebody_elses(data: Path) -> None:
+    """Raises `Misconfigured` for a folder that holds other things: a mistyped name must not make an archive of them."""
+    names = [path.name for path in data.iterdir() if not path.name.startswith(".") and path.name != "lost+found"]
+    if names and "archive.json" not in names:
+        detail = f"the folder {data} holds {len(names)} other things, {min(names)} among them, and is no archive"
+        raise Misconfigured(detail, "give a new or an empty folder with --data")
 
 
 async def _up(settings: Settings, announce: Announce, limits: Limits, analyser: Command, unclean: bool) -> None:
