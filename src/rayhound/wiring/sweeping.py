@@ -10,7 +10,7 @@ from rayhound.ports import Publisher
 from rayhound.telemetry import OUTBOX, OUTBOX_AGE, log
 
 SWEEP_SECONDS = 15.0
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 3.0
 
 
 async def sweep_alone(house: House, started: datetime) -> None:
