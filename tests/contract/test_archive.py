@@ -13,9 +13,11 @@ import pytest
 from rayhound.adapters.directory import DirectoryArchive
 from rayhound.adapters.durable import PIECE
 from rayhound.adapters.memory import MemoryArchive
+from rayhound.adapters.objects import ObjectArchive
 from rayhound.domain import NotFound, new_image_id
 from rayhound.ports import Archive, Put
 from rayhound.records import folder, identify
+from tests import s3server
 
 pytestmark = pytest.mark.anyio
 
@@ -48,9 +50,25 @@ async def in_memory(tmp_path: Path) -> AsyncIterator[Opened]:
     yield Opened(archive, lambda: {key: content for key, (content, _) in archive.objects.items()})
 
 
+@asynccontextmanager
+async def in_a_bucket(tmp_path: Path) -> AsyncIterator[Opened]:
+    server = s3server.start()
+    bucket = server.bucket()
+    archive = ObjectArchive(f"s3://{bucket}/some/prefix", s3server.environment(server.port))
+
+    def lies() -> dict[str, bytes]:
+        found = server.lies(bucket)
+        assert all(key.startswith("some/prefix/") for key in found)
+        return {key.removeprefix("some/prefix/"): content for key, content in found.items()}
+
+    yield Opened(archive, lies)
+    await archive.close()
+
+
 OPENERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Opened]]] = {
     "directory": in_a_folder,
     "memory": in_memory,
+    "bucket": in_a_bucket,
 }
 
 
