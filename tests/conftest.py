@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tests.brokers import RabbitBroker, program, rabbitmq
+
 ON_CI = os.environ.get("CI") == "true"
 
 
@@ -59,3 +61,12 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def rabbit_broker() -> Generator[RabbitBroker]:
+    """A RabbitMQ that all tests share, each with queues of its own; nobody stops it or makes it short of anything."""
+    if program("rabbitmq-server") is None:
+        pytest.skip("rabbitmq-server is not installed")
+    with rabbitmq(tls=True) as broker:
+        yield broker

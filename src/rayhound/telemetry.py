@@ -5,8 +5,10 @@ Metrics are Prometheus's, in base units.
 """
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -35,7 +37,17 @@ ANALYSERS = Gauge("rayhound_analysers_alive", "Analysers that run.", registry=RE
 REPLACED = Counter("rayhound_analysers_replaced", "Analysers that died and were replaced.", registry=REGISTRY)
 STORAGE_FREE = Gauge("rayhound_archive_free_bytes", "Room in the archive at the last look.", registry=REGISTRY)
 
+TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
+"""The trace that what is being done belongs to, as its caller named it (W3C Trace Context, 3.2); queues pass it on."""
+
 Event = MutableMapping[str, Any]
+
+
+def is_traceparent(text: str | None) -> bool:
+    """Whether a text is a `traceparent` of version 00 or one that reads like it (W3C Trace Context, 3.2)."""
+    return (
+        text is not None and re.fullmatch("(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", text) is not None
+    )
 
 
 def log(name: str = "rayhound") -> Any:

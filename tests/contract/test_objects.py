@@ -29,15 +29,15 @@ pytestmark = pytest.mark.anyio
     ids=["500 before", "503 before", "cut before", "500 after", "503 after", "reply lost"],
 )
 async def test_without_a_certain_answer_a_put_is_in_doubt_sent_once_and_can_be_repeated(
-    site: Site, fault: Fault, then: Put
+    store: Site, fault: Fault, then: Put
 ) -> None:
-    site.proxy.meets("PUT", fault)
+    store.proxy.meets("PUT", fault)
     with pytest.raises(InDoubt):
-        await site.archive.put(KEY, b"{}")
-    assert site.proxy.count("PUT") == 1, "who sends again by himself can never be sure any more"
-    assert await site.archive.put(KEY, b"{}") is then
-    assert site.lies() == {KEY: b"{}"}
-    assert len(site.proxy.conditions) == 2
+        await store.archive.put(KEY, b"{}")
+    assert store.proxy.count("PUT") == 1, "who sends again by himself can never be sure any more"
+    assert await store.archive.put(KEY, b"{}") is then
+    assert store.lies() == {KEY: b"{}"}
+    assert len(store.proxy.conditions) == 2
 
 
 @pytest.mark.parametrize(
@@ -52,92 +52,92 @@ async def test_without_a_certain_answer_a_put_is_in_doubt_sent_once_and_can_be_r
     ],
 )
 async def test_a_refusal_is_a_sure_failure_and_tells_what_to_do(
-    site: Site, fault: Fault, error: type[RayhoundError], hint: str
+    store: Site, fault: Fault, error: type[RayhoundError], hint: str
 ) -> None:
-    site.proxy.meets("PUT", fault)
+    store.proxy.meets("PUT", fault)
     with pytest.raises(error) as told:
-        await site.archive.put(KEY, b"{}")
+        await store.archive.put(KEY, b"{}")
     assert fault.code in told.value.detail
     assert hint in told.value.hint
-    assert site.lies() == {}
+    assert store.lies() == {}
 
 
-async def test_wrong_keys_are_told_as_such(site: Site) -> None:
-    wrong = s3server.environment(site.server.port) | {"AWS_SECRET_ACCESS_KEY": "wrong"}
-    archive = ObjectArchive(f"s3://{site.bucket}", wrong)
+async def test_wrong_keys_are_told_as_such(store: Site) -> None:
+    wrong = s3server.environment(store.server.port) | {"AWS_SECRET_ACCESS_KEY": "wrong"}
+    archive = ObjectArchive(f"s3://{store.bucket}", wrong)
     with pytest.raises(Unavailable) as told:
         await archive.put(KEY, b"{}")
     assert "AWS_SECRET_ACCESS_KEY" in told.value.hint
     assert "wrong" not in told.value.detail
 
 
-async def test_a_conflict_with_a_put_under_way_is_looked_at_and_tried_again(site: Site) -> None:
-    site.proxy.meets("PUT", refuses(409, "ConditionalRequestConflict"))
-    assert await site.archive.put(KEY, b"{}") is Put.CREATED
-    site.proxy.meets("PUT", refuses(409, "ConditionalRequestConflict"))
-    assert await site.archive.put(KEY, b"other") is Put.OTHER
-    assert site.lies() == {KEY: b"{}"}
+async def test_a_conflict_with_a_put_under_way_is_looked_at_and_tried_again(store: Site) -> None:
+    store.proxy.meets("PUT", refuses(409, "ConditionalRequestConflict"))
+    assert await store.archive.put(KEY, b"{}") is Put.CREATED
+    store.proxy.meets("PUT", refuses(409, "ConditionalRequestConflict"))
+    assert await store.archive.put(KEY, b"other") is Put.OTHER
+    assert store.lies() == {KEY: b"{}"}
 
 
-async def test_what_exists_and_is_not_there_is_put_again_but_not_for_ever(site: Site) -> None:
-    site.proxy.meets("PUT", refuses(412, "PreconditionFailed"))
-    assert await site.archive.put(KEY, b"{}") is Put.CREATED
-    site.proxy.meets("PUT", refuses(412, "PreconditionFailed"), ever=True)
+async def test_what_exists_and_is_not_there_is_put_again_but_not_for_ever(store: Site) -> None:
+    store.proxy.meets("PUT", refuses(412, "PreconditionFailed"))
+    assert await store.archive.put(KEY, b"{}") is Put.CREATED
+    store.proxy.meets("PUT", refuses(412, "PreconditionFailed"), ever=True)
     with pytest.raises(Unavailable):
-        await site.archive.put("keys/a.json", b"{}")
+        await store.archive.put("keys/a.json", b"{}")
 
 
-async def test_what_exists_and_cannot_be_read_is_in_doubt(site: Site) -> None:
-    await site.archive.put(KEY, b"{}")
-    site.proxy.meets("GET", refuses(403, "AccessDenied"))
+async def test_what_exists_and_cannot_be_read_is_in_doubt(store: Site) -> None:
+    await store.archive.put(KEY, b"{}")
+    store.proxy.meets("GET", refuses(403, "AccessDenied"))
     with pytest.raises(InDoubt):
-        await site.archive.put(KEY, b"{}")
+        await store.archive.put(KEY, b"{}")
 
 
 @pytest.mark.parametrize(
     "fault", [refuses(403, "AccessDenied"), refuses(404, "NoSuchBucket"), Fault(False, 404, body="<h1>not here</h1>")]
 )
-async def test_only_the_stores_own_word_makes_a_key_missing(site: Site, fault: Fault) -> None:
+async def test_only_the_stores_own_word_makes_a_key_missing(store: Site, fault: Fault) -> None:
     with pytest.raises(NotFound):
-        await content(site.archive, KEY)
-    site.proxy.meets("GET", fault)
+        await content(store.archive, KEY)
+    store.proxy.meets("GET", fault)
     with pytest.raises(Unavailable):
-        await content(site.archive, KEY)
+        await content(store.archive, KEY)
 
 
-async def test_what_only_reads_is_asked_again_within_bounds(site: Site) -> None:
-    await site.archive.put(KEY, b"{}")
-    site.proxy.meets("GET", refuses(500), CUT, PASSES, CUT, refuses(503))
-    assert await content(site.archive, KEY) == b"{}"
-    assert await listed(site.archive) == [KEY]
-    site.proxy.meets("GET", refuses(500), ever=True)
+async def test_what_only_reads_is_asked_again_within_bounds(store: Site) -> None:
+    await store.archive.put(KEY, b"{}")
+    store.proxy.meets("GET", refuses(500), CUT, PASSES, CUT, refuses(503))
+    assert await content(store.archive, KEY) == b"{}"
+    assert await listed(store.archive) == [KEY]
+    store.proxy.meets("GET", refuses(500), ever=True)
     with pytest.raises(Unavailable):
-        await content(site.archive, KEY)
+        await content(store.archive, KEY)
     with pytest.raises(Unavailable):
-        await listed(site.archive)
+        await listed(store.archive)
 
 
-async def test_deleting_is_asked_again_and_in_doubt_without_an_answer(site: Site) -> None:
-    await site.archive.put(KEY, b"{}")
-    site.proxy.meets("DELETE", LOST)
-    await site.archive.delete(KEY)
-    assert site.lies() == {}
-    site.proxy.meets("DELETE", refuses(500), ever=True)
+async def test_deleting_is_asked_again_and_in_doubt_without_an_answer(store: Site) -> None:
+    await store.archive.put(KEY, b"{}")
+    store.proxy.meets("DELETE", LOST)
+    await store.archive.delete(KEY)
+    assert store.lies() == {}
+    store.proxy.meets("DELETE", refuses(500), ever=True)
     with pytest.raises(InDoubt):
-        await site.archive.delete(KEY)
-    site.proxy.mend()
-    site.proxy.meets("DELETE", refuses(403, "AccessDenied"))
+        await store.archive.delete(KEY)
+    store.proxy.mend()
+    store.proxy.meets("DELETE", refuses(403, "AccessDenied"))
     with pytest.raises(Unavailable):
-        await site.archive.delete(KEY)
+        await store.archive.delete(KEY)
 
 
 async def test_a_store_that_answers_nothing_is_waited_for_within_bounds(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    store: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("WHOLE_SECONDS", "SILENCE_SECONDS", "PING_SECONDS"):
         monkeypatch.setattr(objects, name, 0.5)
-    archive = site.another()
-    site.proxy.meets("", STALLS, ever=True)
+    archive = store.another()
+    store.proxy.meets("", STALLS, ever=True)
     async with asyncio.timeout(60):
         with pytest.raises(InDoubt):
             await archive.put(KEY, b"{}")
@@ -147,31 +147,31 @@ async def test_a_store_that_answers_nothing_is_waited_for_within_bounds(
             await content(archive, KEY)
 
 
-async def test_a_probe_tells_when_the_store_may_be_written_but_not_read(site: Site) -> None:
-    site.proxy.meets("GET", refuses(403, "AccessDenied"))
+async def test_a_probe_tells_when_the_store_may_be_written_but_not_read(store: Site) -> None:
+    store.proxy.meets("GET", refuses(403, "AccessDenied"))
     with pytest.raises(Unavailable, match="AccessDenied"):
-        await site.archive.ping()
-    assert site.lies() == {}
-    assert site.proxy.count("/.probe/") == 3
+        await store.archive.ping()
+    assert store.lies() == {}
+    assert store.proxy.count("/.probe/") == 3
 
 
-async def test_names_that_are_not_ours_are_not_listed(site: Site) -> None:
+async def test_names_that_are_not_ours_are_not_listed(store: Site) -> None:
     for name in (".probe/left-over", "outbox/a", "outbox/.b", "2026/x~"):
-        path = site.server.root / site.bucket / name
+        path = store.server.root / store.bucket / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
-    assert await listed(site.archive) == ["outbox/a"]
+    assert await listed(store.archive) == ["outbox/a"]
 
 
-async def test_a_store_that_lets_a_second_create_through_is_refused(site: Site) -> None:
-    site.proxy.meets("PUT", PASSES, Fault(status=200))  # its own 412 is turned into "done"
+async def test_a_store_that_lets_a_second_create_through_is_refused(store: Site) -> None:
+    store.proxy.meets("PUT", PASSES, Fault(status=200))  # its own 412 is turned into "done"
     with pytest.raises(Misconfigured, match="only once"):
-        await identify(site.archive)
+        await identify(store.archive)
 
 
-async def test_a_store_that_lists_its_keys_unsorted_is_refused(site: Site) -> None:
+async def test_a_store_that_lists_its_keys_unsorted_is_refused(store: Site) -> None:
     found = "<Contents><Key>{}</Key><Size>1</Size><LastModified>2026-11-23T10:00:00.000Z</LastModified></Contents>"
     inside = "<IsTruncated>false</IsTruncated>" + found.format("outbox/b") + found.format("outbox/a")
-    site.proxy.meets("GET", Fault(False, 200, body=f"<ListBucketResult>{inside}</ListBucketResult>"))
+    store.proxy.meets("GET", Fault(False, 200, body=f"<ListBucketResult>{inside}</ListBucketResult>"))
     with pytest.raises(Misconfigured, match="unsorted"):
-        await listed(site.archive)
+        await listed(store.archive)

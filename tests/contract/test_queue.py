@@ -1,8 +1,8 @@
 """What every queue promises. A new adapter joins by adding its opener to `OPENERS`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from rayhound.adapters.embedded import EmbeddedQueue
 from rayhound.adapters.memory import Broker, MemoryArchive, MemoryQueue
 from rayhound.domain import Request, new_image_id
 from rayhound.ports import Archive, Delivery, Publisher, Put, Subscriber
+from tests.rabbits import Rabbit, some_queues
 
 pytestmark = pytest.mark.anyio
 
@@ -28,14 +29,14 @@ class Opened:
 
     queue: Queue
     archive: Archive
-    again: Callable[[], Queue]
+    again: Callable[[], Awaitable[Queue]]
 
 
 @asynccontextmanager
-async def embedded() -> AsyncIterator[Opened]:
+async def embedded(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
     archive = MemoryArchive()
 
-    def again() -> Queue:
+    async def again() -> Queue:
         lent = frozenset(key.removeprefix("outbox/").partition(".")[0] for key in archive.objects)
         return EmbeddedQueue(archive, PREFETCH, lent)
 
@@ -43,22 +44,38 @@ async def embedded() -> AsyncIterator[Opened]:
 
 
 @asynccontextmanager
-async def memory() -> AsyncIterator[Opened]:
+async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
     broker = Broker()
 
-    def again() -> Queue:
+    async def again() -> Queue:
         broker.disconnect()
         return MemoryQueue(broker, PREFETCH)
 
     yield Opened(MemoryQueue(broker, PREFETCH), MemoryArchive(), again)
 
 
-OPENERS: dict[str, Callable[[], AbstractAsyncContextManager[Opened]]] = {"embedded": embedded, "memory": memory}
+@asynccontextmanager
+async def rabbitmq(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
+    broker = request.getfixturevalue("rabbit_broker")
+    async with AsyncExitStack() as lives:
+        queues = some_queues()
+        first = AsyncExitStack()
+        lives.push_async_callback(first.aclose)
+
+        async def again() -> Queue:
+            await first.aclose()
+            return await lives.enter_async_context(Rabbit(broker.url, PREFETCH, queues))
+
+        yield Opened(await first.enter_async_context(Rabbit(broker.url, PREFETCH, queues)), MemoryArchive(), again)
+
+
+Opener = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Opened]]
+OPENERS: dict[str, Opener] = {"embedded": embedded, "memory": memory, "rabbitmq": rabbitmq}
 
 
 @pytest.fixture(params=OPENERS)
 async def opened(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
-    async with OPENERS[request.param]() as one:
+    async with OPENERS[request.param](request) as one:
         yield one
 
 
@@ -147,7 +164,7 @@ async def test_what_was_lent_when_its_holder_died_comes_again_as_lent_before(ope
     request = a_request()
     marker = await publish(opened, request)
     assert len(await take(opened.queue, 1)) == 1
-    queue = opened.again()
+    queue = await opened.again()
     if queue.holds(marker) or isinstance(queue, EmbeddedQueue):  # what leans on markers is filled from them
         await queue.publish(request, marker)
     [again] = await take(queue, 1)
