@@ -22,7 +22,8 @@ COMMAND_LINE = """# The command line
 
 Data goes to stdout, everything else to stderr, and colours only to a terminal (never with `NO_COLOR` set).
 What goes wrong is told as `error:` and `hint:`. Exit status: 0 when all went well, 1 when something did not,
-2 for a wrong command line, 130 after Ctrl-C; a command that says more about it says so below.
+2 for a wrong command line, 130 after Ctrl-C, 141 when whoever reads the output has gone (`rayhound list | head -1`);
+a command that says more about it says so below.
 
 `rayhound --install-completion` makes your shell complete commands and options.
 """

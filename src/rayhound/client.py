@@ -13,14 +13,14 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
 from rayhound.domain import BadRequest, Never, NotFound, RayhoundError, StorageFull, Unavailable
 
 LONGEST_ASKED = 30.0  # seconds of a Retry-After that are heeded
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 5.0
 WAIT = 30  # seconds that one request waits for a record, below what proxies bear
 AGAIN = (429, 502, 503, 504)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -32,14 +32,14 @@ class Client:
     """A connection to one Rayhound server; close it with `async with`.
 
     `patience` is the seconds without an answer after which the server counts as gone; none means that nothing is tried
-    again. `on_trouble` is told, in words, whenever something is about to be.
+    again, nor is it where the very first connection is refused. `on_trouble` is told, in words, whenever something is.
     """
 
     def __init__(
         self, server: str, patience: float = 0.0, on_trouble: Callable[[str], None] = lambda why: None
     ) -> None:
-        url = _address(server)
-        self.server = server.rstrip("/")
+        self.server = address(server)
+        url = urlsplit(self.server)
         self._patience = patience
         self._on_trouble = on_trouble
         self._http = httpx.AsyncClient(
@@ -50,6 +50,7 @@ class Client:
             trust_env=url.hostname not in LOOPBACK,  # a proxy would look for this machine on its own
         )
         self._answered = time.monotonic()
+        self._is_there = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,33 +98,40 @@ class Client:
 
     async def _until_answered(self, send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
         began, pause = time.monotonic(), 0.25
+        hint = f"is `rayhound up` running there? See {self.server}/readyz, and give --server"
         while True:
             try:
                 response = await send()
             except httpx.TransportError as e:
-                why, asked = f"{self.server} gives no answer ({_reason(e)})", 0.0
+                problem, asked = Unavailable(f"{self.server} gives no answer ({_reason(e)})", hint), 0.0
+                if isinstance(e, httpx.ConnectError) and not self._is_there:
+                    raise problem from e
             else:
+                self._is_there = True
                 if response.status_code not in AGAIN:
                     self._answered = time.monotonic()
                     return response
-                why, asked = _problem(response).detail, _retry_after(response)
+                told, asked = _problem(response), _retry_after(response)
+                problem = Unavailable(told.detail, told.hint or hint)
             if time.monotonic() - max(began, self._answered) >= self._patience:
-                raise Unavailable(why, f"is `rayhound up` running there? See {self.server}/readyz, and give --server")
-            self._on_trouble(why)
+                raise problem
+            self._on_trouble(problem.detail)
             await asyncio.sleep(max(asked, pause * random.uniform(0.5, 1)))
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def _address(server: str) -> SplitResult:
+def address(server: str) -> str:
+    """The address of a server as a URL without a slash at its end, `http` where none is said; raises `BadRequest`."""
+    whole = (server if "://" in server else f"http://{server}").rstrip("/")
     wrong = BadRequest(f"{server!r} is no address of a server", "give it like http://127.0.0.1:5000")
     try:
-        url = urlsplit(server)
+        url = urlsplit(whole)
         is_good = url.scheme in ("http", "https") and url.hostname and url.port != 0
     except ValueError as e:  # brackets or a port that are none
         raise wrong from e
     if not is_good:
         raise wrong
-    return url
+    return whole
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -23,6 +23,7 @@ class SmallServer(ThreadingHTTPServer):
     def __init__(self, unkind: Iterable[int], contains: str, answers: bool) -> None:
         super().__init__(("127.0.0.1", 0), Answering)
         self.unkind = list(unkind)
+        self.unkind_to_looks: list[int] = []
         self.contains = contains
         self.answers = answers
         self.images: dict[str, bytes] = {}
@@ -74,7 +75,9 @@ class Answering(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         with self.server.lock:
-            if match := re.fullmatch(r"/images/([^/?]+)", self.path):
+            if self.server.unkind_to_looks:
+                self.problem(self.server.unkind_to_looks.pop(0), "not now")
+            elif match := re.fullmatch(r"/images/([^/?]+)", self.path):
                 if not self.server.answers:
                     time.sleep(0.05)  # a little of what Prefer asks for
                 known = match[1] in self.server.images

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rayhound import __version__
-from rayhound.cli import console, images, main
+from rayhound.cli import console, folder, images, main
 
 HEAVY = ("fastapi", "httpx", "numpy", "onnxruntime", "PIL", "uvicorn", "structlog", "prometheus_client")
 
@@ -48,23 +48,18 @@ def test_a_wrong_command_line_is_told_with_a_hint(
 
 def test_a_path_that_is_not_there_is_told_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["upload", "no/such/cat.jpg"]) == 1
-    assert capsys.readouterr().err == "error: there is no file or folder 'no/such/cat.jpg'\nhint: nothing was sent\n"
+    assert capsys.readouterr().err == f"error: there is no file or folder 'no/such/cat.jpg'\nhint: {folder.HINT}\n"
 
 
 def test_a_fault_of_ours_is_told_in_words_and_never_as_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(images, "described", lambda record: 1 // 0)
-    monkeypatch.setattr(images, "_record", _nothing)
+    monkeypatch.setattr(images, "_shown", lambda *given: 1 // 0)
     assert main(["show", "x"]) == 1
     told = capsys.readouterr().err
     assert told.startswith("error: ZeroDivisionError")
     assert "please report it" in told
     assert "Traceback" not in told
-
-
-async def _nothing(server: str, image_id: str) -> dict[str, object]:
-    return {}
 
 
 def test_a_setting_that_nothing_reads_is_named(
@@ -98,3 +93,30 @@ def test_a_pipe_that_closes_early_is_no_error() -> None:
     shell = f"{sys.executable} -m rayhound --help | head -n 1"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
     assert done.stderr == ""
+
+
+def test_output_that_nobody_reads_any_longer_ends_quietly_with_141(cat: Path) -> None:
+    shell = f"{sys.executable} -m rayhound classify --json {cat} | :; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+def test_help_shows_no_type_beside_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("upload", "list", "requeue"):
+        assert main([command, "--help"]) == 0
+    assert "<bool>" not in capsys.readouterr().out
+
+
+def test_a_word_that_is_no_choice_is_told_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--contains", "parrot"]) == 2
+    assert "'--contains': 'parrot' is not one of 'dog'" in capsys.readouterr().err
+
+
+def test_a_hint_names_the_files_that_it_concerns(capsys: pytest.CaptureFixture[str]) -> None:
+    console.hints_about([("b", "save it"), ("a", ""), ("c", "wait"), ("a", "save it")])
+    assert capsys.readouterr().err == "hint: b and 1 more: save it\nhint: c: wait\n"
+
+
+def test_a_column_without_any_cell_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    console.table(("NAME", "SIZE", "STATUS"), [("a", "", "queued")])
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [["NAME", "STATUS"], ["a", "queued"]]

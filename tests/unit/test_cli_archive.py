@@ -9,6 +9,7 @@ import pytest
 from rayhound import records
 from rayhound.cli import main
 from rayhound.domain import Header, Upload, new_image_id
+from rayhound.server import room
 from rayhound.settings import Settings
 from rayhound.wiring.archive import open_archive
 
@@ -64,7 +65,7 @@ def test_requeue_of_given_ids_leaves_what_is_analysed_and_says_so(
     assert markers(tmp_path) == {failed: 1}
     assert capsys.readouterr().out.splitlines() == [
         f"{analysed}  analysed already, left",
-        f"{failed}  next try, number 1",
+        f"{failed}  queued again, try 2",
     ]
 
 
@@ -96,10 +97,48 @@ def test_check_says_what_is_wrong_with_a_hint_and_looks_at_the_rest(
     (tmp_path / "model.onnx").write_text("no model")
     assert main(["check", "--data", str(tmp_path / "later"), "--model", str(tmp_path / "model.onnx")]) == 1
     archive, _, model, hint = capsys.readouterr().out.splitlines()
-    assert archive.endswith("is not there yet; `rayhound up` makes it")
+    assert "is not there yet; `rayhound up` makes it" in archive
     assert model.startswith("model    failed  ")
     assert hint.startswith("         hint:   ")
     assert not (tmp_path / "later").exists()
+
+
+def test_check_refuses_a_folder_that_cannot_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--data", "/proc/rayhound"]) == 1
+    assert capsys.readouterr().out.startswith("archive  failed  the folder /proc/rayhound cannot be made: ")
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_check_fails_where_uploads_would_be_refused_for_want_of_room(
+    made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(room, "reserve", lambda storage: storage.free)
+    assert main(["check", "--data", str(tmp_path if made else tmp_path / "later")]) == 1
+    archive, hint, *_ = capsys.readouterr().out.splitlines()
+    assert archive.startswith("archive  failed  ")
+    assert archive.endswith("are kept in reserve: uploads would be refused")
+    assert hint == "         hint:   free some space, or give the archive more"
+    assert not list(tmp_path.glob(".rayhound-*"))
+
+
+def test_requeue_elsewhere_names_data_in_its_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["requeue", "--data", str(tmp_path / "elsewhere")]) == 1
+    assert "name it with --data" in capsys.readouterr().err
+
+
+def test_requeue_counts_what_waits_already(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive_with(tmp_path, "", "")
+    main(["requeue", "--data", str(tmp_path)])
+    capsys.readouterr()
+    assert main(["requeue", "--data", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "0 images queued again\n2 waiting already\n")
+
+
+def test_requeue_tells_what_failed_without_a_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (failed,) = archive_with(tmp_path, f"failed.{MODEL}.0")
+    assert main(["requeue", "--data", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{failed}  failed; ask for it with --failed or by its id\n"
 
 
 def test_classify_prints_a_record_without_ids(cat: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,13 +150,24 @@ def test_classify_prints_a_record_without_ids(cat: Path, capsys: pytest.CaptureF
 
 
 def test_classify_goes_on_after_a_file_that_is_no_image(cat: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["classify", __file__, "no/such/file", str(cat)]) == 1
+    assert main(["classify", __file__, str(cat)]) == 1
     printed = capsys.readouterr()
-    assert [line.split()[1] for line in printed.out.splitlines()[1:]] == ["failed", "failed", "analysed"]
-    assert "hint:" in printed.err
+    assert [line.split()[1] for line in printed.out.splitlines()[1:]] == ["refused", "analysed"]
+    assert f"hint: {__file__}: " in printed.err
+
+
+def test_classify_takes_folders_as_upload_does(tmp_path: Path, cat: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "cat.png").write_bytes(cat.read_bytes())
+    (tmp_path / "notes.txt").write_text("words")
+    assert main(["classify", "--json", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["path"] == str(tmp_path / "cat.png")
+    assert printed.err == f"skipped {tmp_path / 'notes.txt'}: does not look like an image\n"
 
 
 def test_model_prints_what_the_file_says_of_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert {"name", "version", "labels", "sha256"} <= set(said)
+    assert {"name", "version", "sha256"} <= set(said)
+    assert said["labels"] == ["cat", "dog"]
+    assert [type(value) for value in (said["side"], *said["thresholds"])] == [int, float, float]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from rayhound import client
-from rayhound.cli import main, upload
+from rayhound.cli import main, progress, upload
 from rayhound.cli.folder import find
 from rayhound.client import Client
 from rayhound.domain import Unavailable
@@ -72,7 +73,7 @@ def test_a_refusal_is_final_and_told_with_its_hint(
     printed = capsys.readouterr()
     line = json.loads(printed.out)
     assert (line["status"], line["reason"], line["hint"]) == ("refused", "not now", f"a hint about {status}")
-    assert f"hint: a hint about {status}" in printed.err
+    assert f"hint: {picture}: a hint about {status}" in printed.err
     assert len(server.keys) == 1
 
 
@@ -104,10 +105,7 @@ def test_with_no_wait_it_is_enough_that_the_image_is_accepted(
         assert not server.looks
 
 
-def test_a_server_that_stays_away_ends_the_upload(
-    picture: Path, quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(upload, "PATIENCE", 0.05)
+def test_a_server_that_was_never_there_is_not_waited_for(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with small_server() as server:
         gone = server.url
     assert main(["upload", "--server", gone, str(picture)]) == 1
@@ -115,7 +113,37 @@ def test_a_server_that_stays_away_ends_the_upload(
     assert "gives no answer" in told.err
     assert "hint: is `rayhound up` running there?" in told.err
     assert "not sent, as far as is known: 1 of 1 images" in told.err
+    assert "trying" not in told.err
     assert told.out == ""
+    assert main(["upload", "--json", "--server", gone, str(picture)]) == 1
+    assert lines(capsys) == [{"path": str(picture), "status": "not sent"}]
+
+
+def test_a_server_that_stays_away_ends_the_upload(
+    picture: Path, quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(upload, "PATIENCE", 0.05)
+    with small_server([503] * 1000) as server:
+        assert main(["upload", "--server", server.url, str(picture)]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "not now; trying again for up to a minute"
+    assert told[-2:] == ["error: not now", "hint: a hint about 503"]
+
+
+def test_trouble_that_lasts_is_told_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.Progress(1) as shown:
+        shown.trouble("away")
+        shown.trouble("away")
+        monkeypatch.setattr(progress, "SAY_AGAIN", 0.0)
+        shown.trouble("away")
+    assert capsys.readouterr().err == "away; trying again for up to a minute\naway; still trying\n"
+
+
+@pytest.mark.parametrize("command", ["upload", "classify"])
+def test_a_pipe_is_refused_and_never_opened(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert main([command, str(tmp_path / "pipe")]) == 1
+    assert f"error: '{tmp_path / 'pipe'}' is neither a file nor a folder" in capsys.readouterr().err
 
 
 def test_ctrl_c_tells_what_was_accepted_and_leaves_no_traceback(picture: Path) -> None:
@@ -131,6 +159,20 @@ def test_ctrl_c_tells_what_was_accepted_and_leaves_no_traceback(picture: Path) -
     assert next(iter(server.images)) in out
     assert "queued" in out
     assert err == ""
+
+
+def test_ctrl_c_gives_what_was_not_sent_a_json_line(picture: Path) -> None:
+    with small_server([503] * 1000) as server:
+        command = [sys.executable, "-m", "rayhound", "upload", "--json", "--server", server.url, str(picture)]
+        sending = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 30
+        while not server.keys and time.monotonic() < deadline:
+            time.sleep(0.05)
+        sending.send_signal(signal.SIGINT)
+        out, err = sending.communicate(timeout=30)
+    assert sending.returncode == 130
+    assert json.loads(out) == {"path": str(picture), "status": "not sent"}
+    assert err.endswith("not sent, as far as is known: 1 of 1 images, a line each\n")
 
 
 def test_a_folder_is_searched_for_images_alone(tmp_path: Path) -> None:
@@ -168,8 +210,8 @@ def test_show_prints_a_record(picture: Path, capsys: pytest.CaptureFixture[str])
         capsys.readouterr()
         assert main(["show", "--server", server.url, image_id]) == 0
         assert "contains        cat" in capsys.readouterr().out.splitlines()
-        assert main(["show", "--json", "--server", server.url, image_id]) == 0
-        assert lines(capsys)[0]["image_id"] == image_id
+        assert main(["show", "--json", "--server", server.url, image_id, "none", image_id]) == 1
+        assert [line["image_id"] for line in lines(capsys)] == [image_id] * 2
 
 
 def test_show_of_an_unknown_image_is_an_error_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,8 +244,21 @@ def test_a_client_without_patience_tries_once(picture: Path) -> None:
         assert len(server.keys) == 1
 
 
-@pytest.mark.parametrize("server", ["localhost:5000", "ftp://x", "http://", "http://[::1", "http://x:many"])
+@pytest.mark.parametrize("server", ["", "ftp://x", "http://", "http://[::1", "http://x:many"])
 def test_an_address_that_is_none_is_refused_with_a_hint(server: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "--server", server]) == 1
-    told = f"error: {server!r} is no address of a server\nhint: give it like http://127.0.0.1:5000\n"
-    assert capsys.readouterr().err == told
+    assert main(["upload", "--server", server, "no/such/file"]) == 2
+    told = f"{server!r} is no address of a server\nhint: give it like http://127.0.0.1:5000\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
+def test_an_address_without_a_scheme_is_one_of_http(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with small_server() as server:
+        assert main(["list", "--server", server.url.removeprefix("http://")]) == 0
+
+
+def test_a_server_that_cannot_answer_a_list_gives_its_hint(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for status in (503, 507):
+        with small_server() as server:
+            server.unkind_to_looks = [status]
+            assert main(["list", "--server", server.url]) == 1
+        assert capsys.readouterr().err == f"error: not now\nhint: a hint about {status}\n"

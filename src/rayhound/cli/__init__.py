@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,10 +24,12 @@ Examples:
 Every error says what is wrong and gives a hint.
 """
 
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     name="rayhound",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
     pretty_exceptions_enable=False,
     epilog=EXAMPLES,
     rich_markup_mode="markdown",
@@ -61,10 +63,20 @@ def rayhound(
     """Takes in animal images, keeps every one safe, and says whether it shows a dog or a cat."""
 
 
+def _commands() -> Any:
+    """The commands, their flags without the `<bool>` that typer's help shows beside them."""
+    group: Any = typer.main.get_command(app)
+    for command in (group, *group.commands.values()):
+        for parameter in command.get_params(typer.Context(command, **CONTEXT)):
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+    return group
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; whatever goes wrong is told in words, never as a traceback."""
     try:
-        status = typer.main.get_command(app).main(arguments, prog_name="rayhound", standalone_mode=False)
+        status = _commands().main(arguments, prog_name="rayhound", standalone_mode=False)
     except RayhoundError as e:
         console.error(e.detail, e.hint)
         return 1
@@ -72,6 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _wrong_usage(e)
     except typer.Abort:
         return 130
+    except SystemExit as e:  # typer ends with 1 when whoever reads the output has gone, as in `… | head -n 1`
+        if isinstance(e.__context__, BrokenPipeError):
+            return 141
+        raise
     except Exception as e:
         where = traceback.extract_tb(e.__traceback__)[-1]
         console.error(
@@ -88,5 +104,6 @@ def _wrong_usage(error: typer.TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         console.tell(detail)
     else:
-        console.error(detail, f"see {context.command_path if context else 'rayhound'} --help")
+        hint = f"see {context.command_path if context else 'rayhound'} --help"
+        console.error(detail.replace("Value error, ", ""), getattr(error.__cause__, "hint", "") or hint)
     return int(getattr(error, "exit_code", 2))

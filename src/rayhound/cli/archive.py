@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +13,12 @@ import typer
 
 from rayhound.cli import console
 from rayhound.cli.options import Data, ModelFile, settings
-from rayhound.domain import RayhoundError
+from rayhound.domain import Misconfigured, RayhoundError, StorageFull, Unavailable
 from rayhound.settings import Settings
 
 if TYPE_CHECKING:
     from rayhound.pipeline.accepting import Requeued
+    from rayhound.ports import Storage
 
 
 def requeue(
@@ -30,7 +34,10 @@ def requeue(
 
     Exit status: 0, or 1 when an id is unknown.
     """
-    return asyncio.run(_requeue(settings(archive=data), ids or None, failed, dry_run))
+    try:
+        return asyncio.run(_requeue(settings(archive=data), ids or None, failed, dry_run))
+    except Unavailable as e:
+        raise Unavailable(e.detail, f"{e.hint} If it is another folder, name it with --data".strip()) from e
 
 
 async def _requeue(given: Settings, ids: list[str] | None, failed: bool, dry_run: bool) -> int:
@@ -42,7 +49,7 @@ async def _requeue(given: Settings, ids: list[str] | None, failed: bool, dry_run
     async with open_archive(given) as opened:
         async for requeued in ask_again(opened.archive, ids, failed, dry_run):
             counts[requeued.outcome] += 1
-            if requeued.outcome is not Again.ANALYSED or ids:
+            if ids or requeued.outcome not in (Again.ANALYSED, Again.WAITING):
                 console.out(f"{console.printable(requeued.image_id)}  {_outcome(requeued)}")
     again = counts[Again.QUEUED] + counts[Again.NEXT_TRY]
     what = f"{again} image{'' if again == 1 else 's'}"
@@ -50,11 +57,16 @@ async def _requeue(given: Settings, ids: list[str] | None, failed: bool, dry_run
         console.tell(f"{what} would be queued again; nothing was done")
     else:
         console.tell(f"{what} queued again" + ("; it begins within 75 s" if again else ""))
+    if counts[Again.WAITING] and not ids:
+        console.tell(f"{counts[Again.WAITING]} waiting already")
     return 1 if counts[Again.UNKNOWN] else 0
 
 
 def _outcome(requeued: "Requeued") -> str:
-    return f"{requeued.outcome}, number {requeued.retry}" if requeued.retry else str(requeued.outcome)
+    from rayhound.pipeline.accepting import Again
+
+    is_next = requeued.outcome is Again.NEXT_TRY
+    return f"queued again, try {requeued.retry + 1}" if is_next else str(requeued.outcome)
 
 
 def check(data: Data = None, model: ModelFile = None) -> int:
@@ -86,17 +98,44 @@ def _archive(given: Settings) -> str:
     where = given.archive or AT_HOME
     if isinstance(where, Path):
         where = where.resolve()
-        there = next(path for path in (where, *where.parents) if path.exists())
-        if there != where and os.access(there, os.W_OK | os.X_OK):
-            return f"{where} is not there yet; `rayhound up` makes it"
+        if not os.path.lexists(where):
+            return f"{where} is not there yet; `rayhound up` makes it{_room(_to_be_made(where))}"
 
     async def ping() -> str:
         async with open_archive(given) as opened:
-            storage = await opened.archive.ping()
-        room = "" if storage.free is None else f", {storage.free / 1e9:.1f} GB free"
-        return f"{where} is writable{room}"
+            return f"{where} is writable{_room(await opened.archive.ping())}"
 
     return asyncio.run(ping())
+
+
+def _to_be_made(where: Path) -> "Storage":
+    """The storage that a folder would lie on; a folder made there shows that it can be. Raises `Misconfigured`."""
+    from rayhound.ports import Storage
+
+    there = next(path for path in where.parents if os.path.exists(path))
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".rayhound-", dir=there))
+        usage = shutil.disk_usage(there)
+    except OSError as e:
+        detail = f"the folder {where} cannot be made: {e.strerror or e}"
+        raise Misconfigured(detail, "give a folder on a disk that can be written, with --data") from e
+    return Storage(datetime.now(UTC), usage.free, usage.total)
+
+
+def _room(storage: "Storage") -> str:
+    """The room of a storage in words; raises `StorageFull` where uploads would be refused for want of it."""
+    from rayhound.server.room import reserve
+
+    if storage.free is None:
+        return ""
+    if storage.free <= (kept := reserve(storage)):
+        detail = f"{_size(storage.free)} free, and {_size(kept)} are kept in reserve: uploads would be refused"
+        raise StorageFull(detail, "free some space, or give the archive more")
+    return f", {_size(storage.free)} free"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _queue(given: Settings) -> str:

@@ -37,6 +37,17 @@ def hints(texts: Iterable[str]) -> None:
         tell(f"{coloured('hint:', YELLOW, sys.stderr)} {text}")
 
 
+def hints_about(pairs: Iterable[tuple[str, str]]) -> None:
+    """Print the hints of files, each once with the file that it concerns, or the first and how many there are."""
+    concerned: dict[str, list[str]] = {}
+    for name, text in pairs:
+        if text:
+            concerned.setdefault(text, []).append(name)
+    for text, names in concerned.items():
+        whom = printable(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+        hints([f"{whom}: {text}"])
+
+
 def warning(detail: str, hint: str) -> None:
     """Print what may be wrong."""
     tell(f"{coloured('warning:', YELLOW, sys.stderr)} {detail}")
@@ -55,11 +66,15 @@ def printable(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns, whole: nothing is cut off, so it can be read by `grep` and `awk` as well."""
-    cells = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [head, *cells]) for i in range(len(head))]
-    out(coloured(_line(head, widths), BOLD, sys.stdout))
-    for row in cells:
+    """Print rows in columns, whole: nothing is cut off, so it can be read by `grep` and `awk` as well.
+
+    A column that is empty in every row is left out. The last one may be long: a terminal wraps it.
+    """
+    kept = [i for i in range(len(head)) if not rows or any(row[i] for row in rows)]
+    cells = [[printable(row[i]) for i in kept] for row in [head, *rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    out(coloured(_line(cells[0], widths), BOLD, sys.stdout))
+    for row in cells[1:]:
         out(_line(row, widths))
 
 
@@ -83,5 +98,10 @@ def size(record: dict[str, Any]) -> str:
 
 
 def answer(record: dict[str, Any]) -> str:
-    """What a person reads first in a record: what the image contains, or why it failed."""
-    return str(record.get("contains") or record.get("reason") or "")
+    """What a person reads first in a record: what the image contains."""
+    return str(record.get("contains") or "")
+
+
+def reason(record: dict[str, Any]) -> str:
+    """Why an image failed or was refused."""
+    return str(record.get("reason") or "")

@@ -7,28 +7,30 @@ import typer
 
 from rayhound.cli import console
 from rayhound.cli.options import HERE, AsJson, Server
-from rayhound.domain import Contains, Status
+from rayhound.domain import Contains, NotFound, Status
+
+OF_STATUS = f"Only those that stand so: {', '.join(Status)}."
+OF_ANSWER = f"Only those with this answer: {', '.join(Contains)}."
 
 
 def show(
-    image_id: Annotated[str, typer.Argument(metavar="ID", help="The id that its upload was answered with.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids that uploads were answered with.")],
     server: Server = HERE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record as one JSON line.")] = False,
-) -> None:
-    """Show everything that is known of an image."""
-    record = asyncio.run(_record(server, image_id))
-    if as_json:
-        console.out_json(record)
-    else:
-        for line in described(record):
-            console.out(line)
+    as_json: Annotated[bool, typer.Option("--json", help="Print each record as one JSON line.")] = False,
+) -> int:
+    """Show everything that is known of images.
+
+    Exit status: 0, or 1 when an id is unknown.
+    """
+    shown = asyncio.run(_shown(server, ids, as_json))
+    return 0 if shown == len(ids) else 1
 
 
 def listing(
     server: Server = HERE,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many at most.")] = 20,
-    status: Annotated[Status | None, typer.Option(help="Only those that stand so.", show_default=False)] = None,
-    contains: Annotated[Contains | None, typer.Option(help="Only those with this answer.", show_default=False)] = None,
+    status: Annotated[Status | None, typer.Option(metavar="STATUS", help=OF_STATUS, show_default=False)] = None,
+    contains: Annotated[Contains | None, typer.Option(metavar="ANSWER", help=OF_ANSWER, show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """List images, the newest first."""
@@ -38,14 +40,27 @@ def listing(
         for record in records:
             console.out_json(record)
     else:
-        console.table(("ID", "ACCEPTED", "STATUS", "ANSWER", "SIZE", "IMAGE"), [_row(r) for r in records])
+        console.table(("ID", "ACCEPTED", "STATUS", "ANSWER", "SIZE", "IMAGE", "REASON"), [_row(r) for r in records])
 
 
-async def _record(server: str, image_id: str) -> dict[str, Any]:
+async def _shown(server: str, ids: list[str], as_json: bool) -> int:
+    """Show every image that is known, and say how many these are."""
     from rayhound.client import Client
 
+    shown = 0
     async with Client(server) as client:
-        return await client.record(image_id)
+        for image_id in ids:
+            try:
+                record = await client.record(image_id)
+            except NotFound as e:
+                console.error(e.detail, e.hint)
+                continue
+            if as_json:
+                console.out_json(record)
+            else:
+                console.out("\n".join([""] * bool(shown) + described(record)))
+            shown += 1
+    return shown
 
 
 async def _records(server: str, wanted: dict[str, str], limit: int) -> list[dict[str, Any]]:
@@ -56,9 +71,9 @@ async def _records(server: str, wanted: dict[str, str], limit: int) -> list[dict
 
 
 def _row(record: dict[str, Any]) -> tuple[str, ...]:
-    when = record["accepted_at"][:19].replace("T", " ")
-    shown = (record["status"], console.answer(record), console.size(record), record["file_name"] or "")
-    return (record["image_id"], when, *shown)
+    when = record["accepted_at"][:19] + "Z"
+    shown = (console.answer(record), console.size(record), record["file_name"] or "", console.reason(record))
+    return (record["image_id"], when, record["status"], *shown)
 
 
 def described(record: dict[str, Any]) -> list[str]:

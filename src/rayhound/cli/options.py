@@ -8,11 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from rayhound.cli import console
+from rayhound.domain import BadRequest
 from rayhound.settings import PREFIX, Settings, read
+
+
+def _address(server: str) -> str:
+    from rayhound.client import address
+
+    try:
+        return address(server)
+    except BadRequest as e:
+        raise typer.BadParameter(e.detail) from e
+
 
 Server = Annotated[
     str,
-    typer.Option("--server", metavar="URL", envvar="RAYHOUND_SERVER", help="The server to talk to."),
+    typer.Option("--server", metavar="URL", envvar="RAYHOUND_SERVER", callback=_address, help="The server to talk to."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines instead of a table.")]
 Data = Annotated[

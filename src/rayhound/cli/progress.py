@@ -1,10 +1,13 @@
 """How far `rayhound upload` is: a bar on a terminal, plain lines elsewhere; always on stderr."""
 
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
 from rayhound.cli.console import printable, tell
+
+SAY_AGAIN = 10.0  # seconds after which the same trouble is told again
 
 
 class Progress:
@@ -14,6 +17,7 @@ class Progress:
         self._total = total
         self._done = 0
         self._said = ""
+        self._said_at = 0.0
         self._bar = _bar(total) if sys.stderr.isatty() else None
 
     def __enter__(self) -> Self:
@@ -36,11 +40,12 @@ class Progress:
             tell(f"{self._done}/{self._total} {printable(line)}")
 
     def trouble(self, why: str) -> None:
-        """Something is about to be tried again; said once until another reason comes."""
-        if why == self._said:
+        """Something is about to be tried again; said at once, and then every ten seconds while it lasts."""
+        now = time.monotonic()
+        if why == self._said and now - self._said_at < SAY_AGAIN:
             return
-        self._said = why
-        line = f"{printable(why)}; trying again"
+        line = f"{printable(why)}; {'still trying' if why == self._said else 'trying again for up to a minute'}"
+        self._said, self._said_at = why, now
         if self._bar:
             self._bar.console.print(line, markup=False, highlight=False)
         else:

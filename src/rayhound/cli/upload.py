@@ -1,7 +1,7 @@
 """`rayhound upload`: send files and folders, and wait for what is in them."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rayhound.cli import console
-from rayhound.cli.folder import find
+from rayhound.cli.folder import files_of
 from rayhound.cli.options import HERE, AsJson, Server
 from rayhound.cli.progress import Progress
 from rayhound.domain import Never, NotFound, StorageFull, Unavailable
@@ -38,7 +38,13 @@ class Sent:
 
     def line(self) -> str:
         """One line about it, for where there is no progress bar."""
-        words = (self.path, self.record.get("image_id"), self.status, console.answer(self.record))
+        words = (
+            self.path,
+            self.record.get("image_id"),
+            self.status,
+            console.answer(self.record),
+            console.reason(self.record),
+        )
         return " ".join(str(word) for word in words if word)
 
 
@@ -80,7 +86,7 @@ async def send_all(client: "Client", order: Order, report: Callable[[Sent], None
             await asyncio.wait(senders)
             for _ in waiting:
                 accepted.put_nowait(None)
-    except* Unavailable as several:
+    except* (Unavailable, BrokenPipeError) as several:
         raise several.exceptions[0] from None
 
 
@@ -115,13 +121,14 @@ def upload(
 ) -> int:
     """Send images, and wait until it is known what is in them.
 
-    A folder is searched for images, its folders too. A file that is named is sent whatever it is. What fails on the way
-    is sent again for up to a minute, and never makes a second image.
+    A folder is searched for images, its folders too. A file that is named is sent whatever is in it. What fails on the
+    way is sent again for up to a minute, and within one run never makes a second image. A server that has no room (507)
+    is not asked again, and one that cannot be reached at all is not waited for.
 
     Exit status: 0 when every image was accepted and analysed (with --no-wait: accepted); 1 when one was refused, could
     not be sent, failed, or was not analysed within ten minutes; 2 for a wrong command line; 130 after Ctrl-C.
     """
-    order = Order(server, _files(paths), at_once, not no_wait, as_json)
+    order = Order(server, files_of(paths), at_once, not no_wait, as_json)
     results: dict[Path, Sent] = {}
     try:
         asyncio.run(_carry_out(order, results))
@@ -129,16 +136,6 @@ def upload(
         _conclude(order, results)
     wanted = "analysed" if order.waits else "queued"
     return 0 if all(sent.status == wanted for sent in results.values()) else 1
-
-
-def _files(paths: Iterable[Path]) -> tuple[Path, ...]:
-    found = list(find(paths))
-    for skipped in (f for f in found if f.skipped):
-        console.tell(f"skipped {console.printable(str(skipped.path))}: {skipped.skipped}")
-    files = tuple(dict.fromkeys(f.path for f in found if not f.skipped))
-    if not files:
-        raise NotFound("there is no image to send", "name files, or a folder that has images in it")
-    return files
 
 
 async def _carry_out(order: Order, results: dict[Path, Sent]) -> None:
@@ -159,18 +156,20 @@ async def _carry_out(order: Order, results: dict[Path, Sent]) -> None:
 
 def _conclude(order: Order, results: dict[Path, Sent]) -> None:
     in_order = [results[path] for path in order.files if path in results]
+    unsent = [Sent(path, "not sent", {}) for path in order.files if path not in results]
     if order.as_json:
-        for sent in in_order if order.waits else []:
-            if sent.status == "queued":  # the others were printed as they ended
-                console.out_json(sent.as_json())
+        queued = [sent for sent in in_order if order.waits and sent.status == "queued"]
+        for sent in [*queued, *unsent]:  # the others were printed as they ended
+            console.out_json(sent.as_json())
     elif in_order:
-        console.table(("IMAGE", "ID", "STATUS", "ANSWER", "SCORES", "SIZE"), [_row(sent) for sent in in_order])
-    console.hints(sent.hint for sent in in_order)
-    if len(in_order) < len(order.files):
-        console.tell(f"not sent, as far as is known: {len(order.files) - len(in_order)} of {len(order.files)} images")
+        console.table(("IMAGE", "ID", "STATUS", "ANSWER", "SCORES", "SIZE", "REASON"), [_row(s) for s in in_order])
+    console.hints_about((str(sent.path), sent.hint) for sent in in_order)
+    if unsent:
+        which = "a line each" if order.as_json else "those that no line above names; --json gives each a line"
+        console.tell(f"not sent, as far as is known: {len(unsent)} of {len(order.files)} images, {which}")
 
 
 def _row(sent: Sent) -> tuple[str, ...]:
     record = sent.record
-    shown = (record.get("image_id", ""), sent.status, console.answer(record), console.scores(record))
-    return (str(sent.path), *shown, console.size(record))
+    shown = (console.answer(record), console.scores(record), console.size(record), console.reason(record))
+    return (str(sent.path), record.get("image_id", ""), sent.status, *shown)

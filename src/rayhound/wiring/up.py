@@ -80,7 +80,7 @@ async def _up(settings: Settings, announce: Announce, limits: Limits, analyser: 
         patience = Patience(stopping, seconds=float("inf"))
         desk = Desk(archive, archive_id, analysers, spool, patience, timedelta(0), waiters.tell)
         await server.start()
-        announce(_welcome(settings, server.port))
+        _welcome(settings, server.port, announce)
         async with running(sweep_alone(house, started)), running(Consumer(desk, queue, analysers).run()) as consuming:
             await asyncio.wait({stopped, consuming}, return_when=asyncio.FIRST_COMPLETED)
             stopping.set()
@@ -101,14 +101,18 @@ async def _suspects(archive: Archive, in_hand: int) -> frozenset[str]:
     return frozenset(found)
 
 
-def _welcome(settings: Settings, port: int) -> str:
+def _welcome(settings: Settings, port: int, announce: Announce) -> None:
     host = settings.host or AT_HOME
     host = f"[{host}]" if ":" in host else host
     url = f"http://{host}:{port}"
+    where = folder(settings).resolve()
+    if settings.log_format == "json":
+        telemetry.log().info("listening", version=__version__, url=url, archive=str(where))
+        return
     server = "" if url == "http://127.0.0.1:5000" else f" --server {url}"
-    return f"""\
-Rayhound {__version__} listens on {url} and keeps images in {folder(settings).resolve()}
+    announce(f"""\
+Rayhound {__version__} listens on {url} and keeps images in {where}
 Send it one from another terminal:
-    rayhound upload{server} cat.jpg
-    curl -F image=@cat.jpg {url}/upload
-Read about the rest at {url}/docs; stop with Ctrl-C."""
+    rayhound upload{server} PICTURE.jpg
+    curl -F image=@PICTURE.jpg {url}/upload
+Read about the rest at {url}/docs; stop with Ctrl-C.""")
