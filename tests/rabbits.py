@@ -41,6 +41,14 @@ class Rabbit:
         self.publisher = RabbitPublisher(Address(url), queues)
         self.subscriber = RabbitSubscriber(Address(url), prefetch, queues)
 
+    @property
+    def prefetch(self) -> int:
+        return self.subscriber.prefetch
+
+    @prefetch.setter
+    def prefetch(self, prefetch: int) -> None:
+        self.subscriber.prefetch = prefetch
+
     async def __aenter__(self) -> Self:
         await self.publisher.__aenter__()
         await self.subscriber.__aenter__()
