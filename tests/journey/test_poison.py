@@ -74,6 +74,7 @@ def test_a_model_that_kills_on_every_picture_condemns_none(tmp_path: Path, free_
         why = up.until_unsound()
         assert "self-test" in why["detail"]
         assert "RAYHOUND_MODEL" in why["hint"]
+        assert len(up.events("analysers_unsound")) == 1
         assert {up.record(i)["status"] for i in images} == {"queued"}
     with Up(tmp_path / "data", free_port, KILLING_UP) as mended:
         assert {mended.answered(i)["status"] for i in images} == {"analysed"}

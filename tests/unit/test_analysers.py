@@ -69,7 +69,8 @@ def test_a_picture_that_kills_its_analyser_is_told_why_and_the_next_one_is_answe
     deed: str, reason: str, tmp_path: Path, calm: Path
 ) -> None:
     async def story() -> None:
-        limits = Limits(analysis_cpu=2, analysis_wall=6, analysis_memory=200_000_000)
+        wall = 6 if deed == "hang" else 60
+        limits = Limits(analysis_cpu=2, analysis_wall=wall, analysis_memory=200_000_000)
         async with opened(1, limits) as analysers:
             with pytest.raises(AnalyserDied, match=reason):
                 await ask(analysers, killing.picture(deed, tmp_path))
@@ -195,10 +196,12 @@ def test_analysers_at_work_end_with_a_parent_that_is_killed(tmp_path: Path) -> N
     hang = killing.picture("hang", tmp_path)
     program = f"""
 import asyncio, sys
+from rayhound import telemetry
 from rayhound.analysers.pool import Analysers
 from rayhound.domain import Limits
 from pathlib import Path
 async def main():
+    telemetry.configure()
     async with Analysers([sys.executable, {KILLING!r}, "{{}}"], 2, Limits()) as analysers:
         await analysers.sound()
         async with analysers.turn() as analyse:

@@ -208,7 +208,8 @@ class Analysers:
         """Test all at start, after every death, and every few seconds while unsound."""
         while True:
             await self._until(lambda: self._under_test and not self._analysing)
-            self._unsound = await self._test()
+            before, self._unsound = self._unsound, await self._test()
+            self._tell(before)
             self._under_test = False
             telemetry.ANALYSERS.set(self.alive)
             self._serve()
@@ -216,6 +217,14 @@ class Analysers:
             if self._unsound is not None:
                 await asyncio.sleep(self._retry)
                 self._under_test = True
+
+    def _tell(self, before: RayhoundError | None) -> None:
+        """Log what changed: a self-test that fails again for the same reason is no news."""
+        now = self._unsound
+        if now is None and before is not None and self._model is not None:
+            telemetry.log().info("analysers_sound", analysers=self.alive, model=self._model.label)
+        elif now is not None and (before is None or before.detail != now.detail):
+            telemetry.log().error("analysers_unsound", why=now.detail, hint=now.hint)
 
     async def _test(self) -> RayhoundError | None:
         """Replace the dead, then ask all at the same time; why they cannot be trusted, if so."""

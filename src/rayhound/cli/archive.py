@@ -103,9 +103,16 @@ def _archive(given: Settings) -> str:
 
     async def ping() -> str:
         async with open_archive(given) as opened:
-            return f"{where} is writable{_room(await opened.archive.ping())}"
+            return f"{where} is writable{_room(await opened.archive.ping())}{_sources(where)}"
 
     return asyncio.run(ping())
+
+
+def _sources(where: Path | str) -> str:
+    """Where a bucket's endpoint, region and credentials come from; nothing for a folder."""
+    from rayhound.wiring.archive import sources
+
+    return "".join(f"\n{'':17}{name}: {source}" for name, source in sources(where).items())
 
 
 def _to_be_made(where: Path) -> "Storage":

@@ -45,6 +45,7 @@ class Room:
         kept = reserve(storage)
         if storage.free is not None and storage.free < kept + size:
             raise StorageFull(
-                f"{storage.free:,} bytes are free, {kept:,} of them are kept in reserve",
+                f"{storage.free / 1e6:,.0f} MB are free, but {(kept + size) / 1e6:,.0f} MB are needed: "
+                f"{kept / 1e6:,.0f} MB always stay free, so that what is known of accepted images still fits",
                 "free some space, or give the archive more",
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rayhound.adapters import bucket
 from rayhound.adapters.directory import DirectoryArchive
 from rayhound.adapters.objects import ObjectArchive
 from rayhound.domain import Misconfigured
@@ -30,6 +31,11 @@ def folder(settings: Settings) -> Path:
         hint = "give a folder with --data, or use `rayhound serve` and `rayhound consume` with the bucket"
         raise Misconfigured(f"`rayhound up` keeps its images in a folder, and {archive} is none", hint)
     return archive
+
+
+def sources(where: Path | str) -> dict[str, str]:
+    """Where the endpoint, region and credentials of a bucket come from, never a secret itself; none for a folder."""
+    return bucket.sources() if isinstance(where, str) else {}
 
 
 @asynccontextmanager
