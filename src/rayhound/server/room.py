@@ -39,12 +39,26 @@ class Room:
             STORAGE_FREE.set(storage.free)
         return storage
 
+    def doubt(self) -> None:
+        """Look again at the next question: something that was kept in the archive a moment ago failed."""
+        self._looked = float("-inf")
+
     async def require(self, size: int) -> None:
         """Raises `StorageFull` unless this many bytes fit beside the reserve."""
         storage = await self.look()
         kept = reserve(storage)
         if storage.free is not None and storage.free < kept + size:
+            coming = f" beside the {_amount(size)} that are being received" if size else ""
             raise StorageFull(
-                f"{storage.free:,} bytes are free, {kept:,} of them are kept in reserve",
+                f"{_amount(storage.free)} are free, but {_amount(kept)} must stay free{coming}",
                 "free some space, or give the archive more",
             )
+
+
+def _amount(size: float) -> str:
+    """Bytes as people say them: `3 MB`, `1.2 GB`."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.1f} GB"
