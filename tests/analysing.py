@@ -15,8 +15,8 @@ from rayhound.analysers.pool import Analysers
 from rayhound.domain import Findings, Limits
 
 KILLING = str(Path(__file__).parent / "killing.py")
-LIMITS = Limits(analysis_cpu=1, analysis_wall=10)
-PATIENCE = 60
+LIMITS = Limits(analysis_cpu=2, analysis_wall=60)
+PATIENCE = 300
 
 
 def run(story: Callable[[], Awaitable[Any]]) -> None:

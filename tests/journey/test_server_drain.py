@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from rayhound.adapters.memory import MemoryArchive
 from rayhound.domain import Limits, Misconfigured
@@ -14,7 +15,7 @@ from rayhound.ports import Put
 from rayhound.server import WebServer, create_app
 from tests.journey.serving import answer, closed, eventually, get, picture, served, upload
 
-LIMITS = Limits(silence=1, linger=1)
+LIMITS = Limits(silence=15, linger=1)
 
 
 class Slow(MemoryArchive):
@@ -33,7 +34,7 @@ def test_while_it_drains_it_accepts_and_closes_each_connection_with_its_answer(t
     with served(tmp_path, LIMITS) as server, server.connect() as kept:
         kept.sendall(get("/livez"))
         assert "connection: close" not in answer(kept)[1]
-        ended = server.begin(server.web.drain(1.5))
+        ended = server.begin(server.web.drain(4))
         time.sleep(0.2)
         kept.sendall(upload(picture()))
         status, text = answer(kept)
@@ -53,11 +54,14 @@ def test_an_upload_in_flight_is_finished_after_the_listener_is_closed(tmp_path: 
         whole = upload(picture() + bytes(3_000_000))
         sender.sendall(whole[:2_000_000])
         assert eventually(lambda: len(server.spooled()) == 1)
-        ended = server.begin(server.web.drain(0))
-        assert eventually(lambda: refuses(server.web.port))
-        sender.sendall(whole[2_000_000:])
-        assert answer(sender)[0] == 202
-        ended()
+        with capture_logs() as lines:
+            ended = server.begin(server.web.drain(0))
+            assert eventually(lambda: refuses(server.web.port))
+            sender.sendall(whole[2_000_000:])
+            assert answer(sender)[0] == 202
+            ended()
+        assert [line["event"] for line in lines] == ["draining", "accepted", "stopped"]
+        assert lines[0]["in_flight"] == 1
 
 
 def test_an_idle_connection_and_a_waiting_one_do_not_hold_the_end_up(tmp_path: Path) -> None:
@@ -74,7 +78,7 @@ def test_an_idle_connection_and_a_waiting_one_do_not_hold_the_end_up(tmp_path: P
 
 
 def test_a_hanging_sender_holds_the_end_up_for_a_bounded_time(tmp_path: Path) -> None:
-    with served(tmp_path, LIMITS) as server, server.connect() as hanging:
+    with served(tmp_path, Limits(silence=1)) as server, server.connect() as hanging:
         hanging.sendall(upload(picture() + bytes(3_000_000))[:2_000_000])
         assert eventually(lambda: len(server.spooled()) == 1)
         server.begin(server.web.drain(0))()
@@ -114,7 +118,7 @@ def test_no_upload_is_lost_by_senders_that_open_a_new_connection_when_told_to(tm
         senders = [threading.Thread(target=send, args=(server.web.port, stop)) for _ in range(4)]
         for sender in senders:
             sender.start()
-        ended = server.begin(server.web.drain(1))
+        ended = server.begin(server.web.drain(4))
         time.sleep(0.5)
         stop.set()
         for sender in senders:

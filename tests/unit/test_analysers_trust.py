@@ -1,17 +1,25 @@
 """Whether analysers can be trusted: their self-test, and what becomes of those that do not pass it."""
 
+import asyncio
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from rayhound import telemetry
 from rayhound.analysers.pool import Analysers, command
 from rayhound.domain import Limits, Misconfigured, Unsound
 from rayhound.settings import DEFAULT_MODEL
 from tests import pictures
 from tests.analysing import KILLING, LIMITS, ask, kill_idle, run
+
+
+def replaced() -> float:
+    """How many analysers were replaced: one at each test that they do not pass."""
+    return telemetry.REGISTRY.get_sample_value("rayhound_analysers_replaced_total") or 0
 
 
 @pytest.fixture
@@ -31,6 +39,28 @@ def test_analysers_that_die_of_the_test_picture_are_unsound_and_say_what_to_look
                 await ask(analysers, calm)
             assert "RAYHOUND_ANALYSIS_MEMORY" in refused.value.hint
             assert analysers.unsound is not None
+
+    run(story)
+
+
+def test_the_log_tells_each_change_once_however_often_they_are_tested(tmp_path: Path) -> None:
+    async def story() -> None:
+        model = tmp_path / "model.onnx"
+        limits = Limits()
+        with capture_logs() as lines:
+            async with Analysers(command(model, limits), 1, limits, retry=0.01) as analysers:
+                before = replaced()
+                while replaced() < before + 3:
+                    await asyncio.sleep(0.01)
+                model.symlink_to(DEFAULT_MODEL)
+                await analysers.sound()
+                await kill_idle(analysers)
+                label = analysers.model.label
+        assert [line["event"] for line in lines] == ["analysers_unsound", "analysers_sound"]
+        assert lines[0]["log_level"] == "warning"
+        assert str(model) in lines[0]["detail"]
+        assert lines[0]["hint"]
+        assert lines[1]["model"] == label
 
     run(story)
 

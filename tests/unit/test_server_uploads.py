@@ -1,5 +1,6 @@
 """How uploads are answered."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,22 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
+from rayhound import records
 from rayhound.domain import Broken, Limits, RayhoundError, Unavailable
 from tests.unit.server_site import Site, files, picture, problem
+
+ACCEPTED = "rayhound_images_accepted_total"
+
+
+def value(text: str, name: str) -> float:
+    """What one metric says."""
+    return float(next((line.split()[1] for line in text.splitlines() if line.startswith(name + " ")), 0))
+
+
+def analysed(image_id: str) -> tuple[str, bytes]:
+    """The key and the content of an analysis."""
+    said = {"analysed_at": "2026", "contains": "cat", "model": {"name": "m"}}
+    return records.analysis_key(image_id, "m@1-0"), records.dumps(said)
 
 
 @pytest.fixture
@@ -69,6 +84,37 @@ def test_the_same_key_and_bytes_get_the_first_answer(site: Site) -> None:
     site.visit(visit)
 
 
+def test_a_repeated_upload_is_counted_once_and_told_where_the_image_stands(site: Site) -> None:
+    async def visit(client: httpx.AsyncClient) -> None:
+        before = value((await client.get("/metrics")).text, ACCEPTED)
+        for _ in range(2):
+            answer = await client.post("/upload", headers={"Idempotency-Key": "k"}, **files(picture()))
+            assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+        await site.archive.put(*analysed(answer.json()["image_id"]))
+        answer = await client.post("/upload", headers={"Idempotency-Key": "k"}, **files(picture()))
+        assert answer.json()["status"] == "analysed"
+        assert "has been analysed" in answer.json()["message"]
+        assert value((await client.get("/metrics")).text, ACCEPTED) - before == 1
+
+    site.visit(visit)
+
+
+def test_an_upload_may_wait_for_its_analysis(site: Site) -> None:
+    async def visit(client: httpx.AsyncClient) -> None:
+        sent = asyncio.create_task(client.post("/upload", headers={"Prefer": "wait=50"}, **files(picture())))
+        while not (ids := [key.split("/")[3] for key in site.archive.objects if key.endswith("accepted.json")]):
+            await asyncio.sleep(0.01)
+        await site.archive.put(*analysed(ids[0]))
+        site.waiters.tell(ids[0])
+        answer = await asyncio.wait_for(sent, 30)
+        assert (answer.status_code, answer.json()["status"]) == (202, "analysed")
+        assert answer.headers["preference-applied"] == "wait=50"
+        late = await client.post("/upload", headers={"Prefer": "wait=1"}, **files(picture()))
+        assert (late.status_code, late.json()["status"]) == (202, "queued")
+
+    site.visit(visit)
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -116,6 +162,7 @@ def test_storage_below_its_reserve_is_507(site: Site) -> None:
     site.archive.free = 50_000_500  # the reserve of a storage of 1 GB is 50 MB
     refused = site.ask("POST", "/upload", **files(picture() + bytes(500)))
     assert problem(refused, 507)["type"] == "urn:rayhound:storage-full"
+    assert refused.json()["detail"].startswith("50 MB are free, but 50 MB must stay free beside the 1.")
     assert refused.headers["retry-after"]
 
 
@@ -127,20 +174,35 @@ def test_an_archive_that_is_ill_is_503_with_retry_after(site: Site, illness: Ray
     assert int(refused.headers["retry-after"]) > 0
 
 
+def test_readyz_looks_again_as_soon_as_an_upload_failed(site: Site) -> None:
+    async def visit(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/readyz")).json()["checks"]["archive"] == {"ok": True}
+        site.archive.ill = Unavailable("away", "mend it")
+        assert (await client.post("/upload", **files(picture()))).status_code == 503
+        assert (await client.get("/readyz")).json()["checks"]["archive"]["ok"] is False
+
+    site.visit(visit)
+
+
+def test_text_where_a_file_was_meant_is_refused_with_the_missing_at_sign(site: Site) -> None:
+    head = {"Content-Type": "multipart/form-data; boundary=X"}
+    form = b'--X\r\nContent-Disposition: form-data; name="image"\r\n\r\ncat.jpg\r\n--X--\r\n'
+    assert "image=@" in problem(site.ask("POST", "/upload", content=form, headers=head), 415)["hint"]
+    assert "image=@" not in problem(site.ask("POST", "/upload", **files(b"cat.jpg")), 415)["hint"]
+
+
 def test_more_uploads_than_fit_are_429(site: Site) -> None:
     site.limits = Limits(uploads=0)
     assert problem(site.ask("POST", "/upload", **files(picture())), 429)["type"] == "urn:rayhound:too-busy"
 
 
 def test_the_metrics_count_what_was_accepted_and_refused(site: Site) -> None:
-    def value(text: str, name: str) -> float:
-        return float(next((line.split()[1] for line in text.splitlines() if line.startswith(name + " ")), 0))
-
-    accepted, refused = "rayhound_images_accepted_total", 'rayhound_uploads_refused_total{status="415"}'
+    refused = 'rayhound_uploads_refused_total{status="415"}'
     before = site.ask("GET", "/metrics").text
     site.ask("POST", "/upload", **files(picture()))
     site.ask("POST", "/upload", **files(b"text"))
     after = site.ask("GET", "/metrics").text
-    assert value(after, accepted) - value(before, accepted) == 1
+    assert value(after, ACCEPTED) - value(before, ACCEPTED) == 1
     assert value(after, refused) - value(before, refused) == 1
     assert value(after, "rayhound_uploads_spooling") == 0
+    assert "_created" not in after

@@ -75,6 +75,7 @@ class Analysers:
         self._draining = False
         self._unsound: RayhoundError | None = Unsound("the analysers have not passed their first self-test yet")
         self._model: Model | None = None
+        self._told: set[str | None] = set()
         self._changed = asyncio.Event()
         self._stack = AsyncExitStack()
 
@@ -208,23 +209,29 @@ class Analysers:
         """Test all at start, after every death, and every few seconds while unsound."""
         while True:
             await self._until(lambda: self._under_test and not self._analysing)
-            before, self._unsound = self._unsound, await self._test()
-            self._tell(before)
+            self._unsound = await self._test()
             self._under_test = False
             telemetry.ANALYSERS.set(self.alive)
+            self._tell()
             self._serve()
             self._notify()
             if self._unsound is not None:
                 await asyncio.sleep(self._retry)
                 self._under_test = True
 
-    def _tell(self, before: RayhoundError | None) -> None:
-        """Log what changed: a self-test that fails again for the same reason is no news."""
-        now = self._unsound
-        if now is None and before is not None and self._model is not None:
-            telemetry.log().info("analysers_sound", analysers=self.alive, model=self._model.label)
-        elif now is not None and (before is None or before.detail != now.detail):
-            telemetry.log().error("analysers_unsound", why=now.detail, hint=now.hint)
+    def _tell(self) -> None:
+        """Log that they cannot be trusted, once for each reason, and that they can (again)."""
+        why = self._unsound
+        detail = why.detail if why else None
+        if detail in self._told:
+            return
+        if why is None or None in self._told:
+            self._told.clear()
+        self._told.add(detail)
+        if why:
+            telemetry.log().warning("analysers_unsound", detail=why.detail, hint=why.hint or None)
+        else:
+            telemetry.log().info("analysers_sound", model=self._model.label if self._model else None)
 
     async def _test(self) -> RayhoundError | None:
         """Replace the dead, then ask all at the same time; why they cannot be trusted, if so."""

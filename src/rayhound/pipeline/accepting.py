@@ -47,11 +47,12 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An image that is ours; `accepted` is what `accepted.json` says of it."""
+    """An image that is ours; `accepted` is what `accepted.json` says of it, `new` whether this very upload made it."""
 
     image_id: str
     correlation_id: str
     accepted: dict[str, Any]
+    new: bool
 
 
 async def accept(house: House, upload: Upload, spooled: Path) -> Accepted:
@@ -78,7 +79,7 @@ async def complete(house: House, marker: Marker, acceptor: bool = False) -> Acce
 
     Returns the image that the sender is told of: the marker's own, or the one that its Idempotency-Key made before.
     """
-    digest = marker.accepted["key_sha256"]
+    own, digest = marker.image_id, marker.accepted["key_sha256"]
     if digest is not None:
         key = records.idempotency_key(digest)
         if await house.archive.put(key, records.dumps(marker.accepted)) is Put.OTHER:
@@ -88,7 +89,7 @@ async def complete(house: House, marker: Marker, acceptor: bool = False) -> Acce
     if put is Put.CREATED and not acceptor:
         log().info("completed", image_id=marker.image_id, correlation_id=accepted["correlation_id"])
     await _hand_over(house, marker, acceptor)
-    return Accepted(marker.image_id, accepted["correlation_id"], accepted)
+    return Accepted(marker.image_id, accepted["correlation_id"], accepted, acceptor and marker.image_id == own)
 
 
 async def _give_way(archive: Archive, marker: Marker, key: str) -> Marker:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi_offline import FastAPIOffline
+from pydantic import BeforeValidator
 
 import rayhound
 from rayhound.domain import Contains, Limits, Status
@@ -19,6 +20,9 @@ from rayhound.server.health import Check
 from rayhound.server.room import Room
 from rayhound.server.upload import Receiving, Uploads
 from rayhound.server.waiting import Waiters
+
+# In a query a plus is a space: `?contains=dog+cat` is what people write.
+Shown = Annotated[Contains, BeforeValidator(lambda said: said.replace(" ", "+"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ def create_app(parts: Parts) -> FastAPI:
     problems.install(app)
     _add_upload(app, parts)
     _add_images(app, parts)
+
+    @app.get("/", include_in_schema=False)
+    async def begin() -> Response:
+        return RedirectResponse("/docs", 307)
+
     _add_health(app, (partial(health.archive, parts.room), partial(health.queue, parts.house.publisher), *parts.checks))
     return app
 
@@ -62,7 +71,7 @@ def create_health_app(checks: tuple[Callable[[], Awaitable[Check]], ...]) -> Fas
 
 
 def _add_upload(app: FastAPI, parts: Parts) -> None:
-    receiving = Receiving(parts.house, parts.spool, parts.limits, parts.room, parts.uploads)
+    receiving = Receiving(parts.house, parts.spool, parts.limits, parts.room, parts.waiters, parts.uploads)
 
     @app.post(
         "/upload",
@@ -97,10 +106,10 @@ def _add_images(app: FastAPI, parts: Parts) -> None:
         | description.problems(400, 422, 503),
     )
     async def list_images(
-        limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
+        limit: Annotated[int, Query(ge=1, le=problems.PAGE, description="How many at most.")] = 50,
         before: Annotated[str | None, Query(description="The `before` of the page before.")] = None,
         status: Annotated[Status | None, Query(description="Only these.")] = None,
-        contains: Annotated[Contains | None, Query(description="Only these; write `dog%2Bcat` for both.")] = None,
+        contains: Annotated[Shown | None, Query(description="Only these.")] = None,
     ) -> Response:
         """Images, newest first. A page with a filter may hold fewer than asked for; `before` is null at the end."""
         return await images.page(archive, before, limit, Wanted(status, contains))

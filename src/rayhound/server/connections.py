@@ -92,7 +92,7 @@ class Connection(H11Protocol):
             self.transport.close()
             return
         status = HTTPStatus(self.conn.why.error_status_hint)
-        body = json.dumps(document(status, status.phrase, str(self.conn.why), DOCS_HINT)).encode()
+        body = json.dumps(document(status, status.phrase, *self._complaint(status))).encode()
         headers = [
             ("content-type", MEDIA_TYPE),
             ("content-length", str(len(body))),
@@ -103,6 +103,14 @@ class Connection(H11Protocol):
         for event in (response, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.write_eof()
+
+    def _complaint(self, status: HTTPStatus) -> tuple[str, str]:
+        """What is wrong, and what to do."""
+        if status is HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+            detail = f"the headers of the request are longer than {self.limits.headers // 1024} KB"
+            return detail, "send fewer cookies and shorter headers and addresses; an image belongs into the body"
+        why = str(self.conn.why).partition(": bytearray(")[0]  # what was sent is nothing to print
+        return f"this is no HTTP request: {why}", f"speak HTTP/1.1, to http:// and not https://; {DOCS_HINT}"
 
     def _unsupported_upgrade_warning(self) -> None:
         """Whoever asks for a websocket is answered in plain HTTP (RFC 9110, 7.8), and that is no cause to warn."""

@@ -83,17 +83,19 @@ def header(name: str, about: str, example: str) -> dict[str, Any]:
 
 
 _KEY = (
-    "1 to 255 visible ASCII characters. A retry with the same key and the same bytes gets the first answer, and never "
-    "makes a second image. Kept for a day at least."
+    "1 to 255 visible ASCII characters. The same key with the same bytes gets the same image again, and never "
+    "makes a second one. Kept for a day at least."
 )
 _CORRELATION = (
     "1 to 128 of `A-Z a-z 0-9 . _ : -`, found again in the answer, the record and every log line. "
     "Without it, the image's id."
 )
+_WAIT = header("Prefer", "`wait=N` waits up to N seconds (60 at most) for the image to be analysed.", "wait=30")
 UPLOAD: dict[str, Any] = {
     "parameters": [
         header("Idempotency-Key", _KEY, "5f0c7a52-scan-17"),
         header("X-Correlation-ID", _CORRELATION, "visit-4711"),
+        _WAIT,
     ],
     "requestBody": {
         "required": True,
@@ -108,11 +110,7 @@ UPLOAD: dict[str, Any] = {
         },
     },
 }
-PREFER: dict[str, Any] = {
-    "parameters": [
-        header("Prefer", "`wait=N` waits up to N seconds (60 at most) for the image to be analysed.", "wait=30"),
-    ]
-}
+PREFER: dict[str, Any] = {"parameters": [_WAIT]}
 CONTENT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The bytes as they came; `ETag` is their SHA-256",

@@ -24,7 +24,7 @@ async def show(archive: Archive, waiters: Waiters, most: float, request: Request
     """One record as JSON; with `Prefer: wait=N` once it is settled, or after N seconds (at most so many)."""
     seconds = preferred(request.headers.getlist("prefer"), most)
     if seconds:
-        record = await _settled(archive, waiters, request, image_id, seconds)
+        record = await settled(archive, waiters, request, image_id, seconds)
     else:
         record = await records.record(archive, image_id)
     body = json.dumps(records.as_json(record), ensure_ascii=False, separators=(",", ":")).encode()
@@ -38,7 +38,8 @@ async def show(archive: Archive, waiters: Waiters, most: float, request: Request
     return Response(body, headers=headers, media_type="application/json")
 
 
-async def _settled(archive: Archive, waiters: Waiters, request: Request, image_id: str, seconds: float) -> Record:
+async def settled(archive: Archive, waiters: Waiters, request: Request, image_id: str, seconds: float) -> Record:
+    """The record of an image once it is settled, or as it is after so many seconds; raises `NotFound`."""
     clock = asyncio.get_running_loop().time
     ends, pause = clock() + seconds, FIRST_LOOK
     with waiters.watching(image_id) as event:
@@ -54,7 +55,7 @@ async def _settled(archive: Archive, waiters: Waiters, request: Request, image_i
 async def page(archive: Archive, before: str | None, limit: int, wanted: Wanted) -> Response:
     """A page of records, newest first, and where the next begins."""
     if before is not None and not is_image_id(before):
-        raise BadRequest("before: is no cursor", "leave it out, or take it from the page before")
+        raise BadRequest("before is no cursor", "leave it out, or take it from the page before")
     found = await records.page(archive, before, limit, wanted)
     body: dict[str, Any] = {"images": [records.as_json(r) for r in found.records], "before": found.before}
     if found.before is None:

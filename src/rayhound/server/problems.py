@@ -17,6 +17,12 @@ from rayhound.domain import RayhoundError
 
 MEDIA_TYPE = "application/problem+json"
 DOCS_HINT = "GET /docs describes every call"
+PAGE = 200
+ALLOWED = {
+    "limit": f"a whole number from 1 to {PAGE}",
+    "status": "one of " + ", ".join(domain.Status),
+    "contains": "one of " + ", ".join(domain.Contains),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +87,14 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         phrase = HTTPStatus(error.status_code).phrase
         detail = f"{request.method} {request.url.path}: {phrase.lower()}"
-        return _response(document(error.status_code, phrase, detail, DOCS_HINT), error.headers)
+        headers = dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
+        return _response(document(error.status_code, phrase, detail, DOCS_HINT), headers)
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        where = "; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in error.errors())
+        where = "; ".join(_wrong(str(e["loc"][-1]), e["input"]) for e in error.errors())
         return _response(document(422, "A parameter is wrong", where, DOCS_HINT))
 
     async def unforeseen(_: Request, error: Exception) -> Response:
@@ -96,6 +105,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, the_frameworks)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _wrong(name: str, given: object) -> str:
+    said = repr(given)
+    return f"{name} must be {ALLOWED.get(name, 'something else')}, not {said if len(said) < 50 else said[:50] + '…'}"
 
 
 def _response(problem: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:

@@ -39,13 +39,26 @@ class Room:
             STORAGE_FREE.set(storage.free)
         return storage
 
+    def doubt(self) -> None:
+        """Look again at the next question: something that was kept in the archive a moment ago failed."""
+        self._looked = float("-inf")
+
     async def require(self, size: int) -> None:
         """Raises `StorageFull` unless this many bytes fit beside the reserve."""
         storage = await self.look()
         kept = reserve(storage)
         if storage.free is not None and storage.free < kept + size:
+            coming = f" beside the {_amount(size)} that are being received" if size else ""
             raise StorageFull(
-                f"{storage.free / 1e6:,.0f} MB are free, but {(kept + size) / 1e6:,.0f} MB are needed: "
-                f"{kept / 1e6:,.0f} MB always stay free, so that what is known of accepted images still fits",
+                f"{_amount(storage.free)} are free, but {_amount(kept)} must stay free{coming}",
                 "free some space, or give the archive more",
             )
+
+
+def _amount(size: float) -> str:
+    """Bytes as people say them: `3 MB`, `1.2 GB`."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.1f} GB"

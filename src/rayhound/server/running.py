@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from rayhound.domain import Limits, Misconfigured
 from rayhound.server.connections import Connection
 from rayhound.server.courtesy import Courtesy
+from rayhound.telemetry import log
 
 
 class _Server(uvicorn.Server):
@@ -60,8 +61,10 @@ class WebServer:
         itself: a sender or reader that hangs is dropped after `Limits.silence`, an upload after `Limits.upload`.
         """
         self._courtesy.draining = True
+        log().info("draining", port=self.port, in_flight=len(self._server.server_state.tasks), seconds=seconds)
         await asyncio.sleep(seconds)
         await self._finish()
+        log().info("stopped", port=self.port)
 
     async def stop(self) -> None:
         """Close every connection now; acceptances that have begun still run to their end."""

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,24 +12,40 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 
+from rayhound import records
 from rayhound.domain import (
     CORRELATION_ID,
     BadRequest,
+    Broken,
+    InDoubt,
     Limits,
+    NotAnImage,
     RayhoundError,
+    Status,
+    StorageFull,
     TooBusy,
     TooLarge,
     TooSlow,
+    Unavailable,
     Upload,
 )
 from rayhound.pipeline.accepting import Accepted, House, accept
+from rayhound.server import images
 from rayhound.server.form import Form, boundary_of
 from rayhound.server.problems import kind_of
 from rayhound.server.room import Room
 from rayhound.server.spool import Spool
+from rayhound.server.waiting import Waiters, preferred
 from rayhound.telemetry import ACCEPT_SECONDS, ACCEPTED, REFUSED, SPOOLING, log
 
+NO_FILE = "the part has no file name: with curl write image=@cat.jpg, with the @, to send what is in the file"
+
 _KEY = re.compile(r"[!-~]{1,255}")
+_MESSAGES = {
+    Status.QUEUED: "The image is kept safe and will be analysed.",
+    Status.ANALYSED: "The image is kept safe and has been analysed.",
+    Status.FAILED: "The image is kept safe, but could not be analysed.",
+}
 
 
 class Uploads:
@@ -63,6 +79,7 @@ class Receiving:
     spool: Path
     limits: Limits
     room: Room
+    waiters: Waiters
     uploads: Uploads
 
 
@@ -77,24 +94,42 @@ class Announced:
 
 
 async def receive(receiving: Receiving, request: Request) -> Response:
-    """Answer one upload with 202, or raise the error that it is refused with."""
+    """Answer one upload with 202, with `Prefer: wait=N` once it is settled; or raise the error it is refused with."""
     try:
         accepted = await _receive(receiving, request)
     except RayhoundError as e:
-        status = kind_of(e).status
-        REFUSED.labels(status).inc()
-        log().info("refused", status=status, detail=e.detail)
+        refusal = kind_of(e).status
+        REFUSED.labels(refusal).inc()
+        if isinstance(e, StorageFull | Unavailable | InDoubt | Broken):
+            receiving.room.doubt()
+        log().info("refused", status=refusal, detail=e.detail)
         raise
     image_id, correlation_id = accepted.image_id, accepted.correlation_id
     url = f"/images/{image_id}"
+    seconds = preferred(request.headers.getlist("prefer"), receiving.limits.wait)
+    status = await _standing(receiving, request, accepted, seconds)
     answer = {
-        "message": "The image is kept safe and will be analysed.",
+        "message": _MESSAGES[status],
         "correlation_id": correlation_id,
         "image_id": image_id,
-        "status": "queued",
+        "status": status,
         "status_url": url,
     }
-    return JSONResponse(answer, 202, {"Location": url, "X-Correlation-ID": correlation_id})
+    headers = {"Location": url, "X-Correlation-ID": correlation_id}
+    if seconds is not None:
+        headers["Preference-Applied"] = f"wait={seconds}"
+    return JSONResponse(answer, 202, headers)
+
+
+async def _standing(receiving: Receiving, request: Request, accepted: Accepted, seconds: int | None) -> Status:
+    """Where an image that is ours stands: settled, if that takes no longer than so many seconds."""
+    archive, image_id = receiving.house.archive, accepted.image_id
+    with suppress(RayhoundError):  # an archive that cannot be asked now takes nothing back
+        if seconds:
+            return (await images.settled(archive, receiving.waiters, request, image_id, seconds)).status
+        if not accepted.new:
+            return (await records.look(archive, image_id)).status
+    return Status.QUEUED
 
 
 async def _receive(receiving: Receiving, request: Request) -> Accepted:
@@ -106,17 +141,22 @@ async def _receive(receiving: Receiving, request: Request) -> Accepted:
             await receiving.room.require(expected)
             file_name = await _stream(receiving, request, announced.boundary, spool)
             began = time.perf_counter()
-            header, sha256 = await spool.finish(limits)
+            try:
+                header, sha256 = await spool.finish(limits)
+            except NotAnImage as e:
+                raise e if file_name else NotAnImage(e.detail, NO_FILE) from e
         key, correlation_id = announced.idempotency_key, announced.correlation_id
         upload = Upload(header, spool.bytes, sha256, file_name, correlation_id, key)
         # uvicorn lets this run to its end when the sender goes away meanwhile.
         accepted = await accept(receiving.house, upload, spool.path)
     finally:
         await spool.remove()
-    ACCEPTED.inc()
+    if accepted.new:
+        ACCEPTED.inc()
     ACCEPT_SECONDS.observe(time.perf_counter() - began)
     ids = {"image_id": accepted.image_id, "correlation_id": accepted.correlation_id}
-    log().info("accepted", **ids, bytes=upload.bytes, file_name=upload.file_name)
+    again = None if accepted.new else True
+    log().info("accepted", **ids, bytes=upload.bytes, file_name=upload.file_name, again=again)
     return accepted
 
 
