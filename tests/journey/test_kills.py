@@ -6,6 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests.journey.ledger import Ledger, judge, send_until_accepted
 from tests.journey.upping import PATIENCE, Up, within
 
@@ -27,7 +29,9 @@ def kill_and_restart(up: Up, ledger: Ledger, sent: threading.Event) -> None:
         up.start()
 
 
-def test_nothing_accepted_is_lost_and_nothing_is_done_twice(tmp_path: Path, free_port: int) -> None:
+def test_nothing_accepted_is_lost_and_nothing_is_done_twice(
+    tmp_path: Path, free_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     ledger, sent = Ledger(), threading.Event()
     began = time.monotonic()
     with Up(tmp_path / "data", free_port) as up:
@@ -43,5 +47,6 @@ def test_nothing_accepted_is_lost_and_nothing_is_done_twice(tmp_path: Path, free
             killing.result()
         verdict = judge(up, ledger, [up])
     took = time.monotonic() - began
-    print(f"\nkill journey: {verdict}; {KILLS} kills of the whole process tree, in {took:.0f} s")
+    with capsys.disabled():
+        print(f"\nkill journey: {verdict}; {KILLS} kills of the whole process tree, in {took:.0f} s")
     assert (verdict.uploads, verdict.lost, verdict.doubled) == (UPLOADS, 0, 0)

@@ -153,7 +153,7 @@ def test_a_model_that_fails_on_everything_condemns_nothing(
     assert dead_letters(running) == 0
 
 
-def test_restarts_one_after_another_lose_no_upload(running: Parts) -> None:
+def test_restarts_one_after_another_lose_no_upload(running: Parts, capsys: pytest.CaptureFixture[str]) -> None:
     ledger, over = Ledger(), threading.Event()
 
     def restart_in_turn() -> int:
@@ -173,7 +173,8 @@ def test_restarts_one_after_another_lose_no_upload(running: Parts) -> None:
         over.set()
         rounds = restarting.result()
     verdict = judge(running.web_servers[0], ledger, running.consumers)
-    print(f"\nrestarts: {verdict}; {rounds} rounds of restarts")
+    with capsys.disabled():
+        print(f"\nrestarts: {verdict}; {rounds} rounds of restarts")
     assert (verdict.uploads, verdict.lost, verdict.doubled, verdict.failed) == (200, 0, 0, 0)
 
 

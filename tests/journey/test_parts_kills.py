@@ -49,7 +49,9 @@ def kill_all_in_turn(running: Parts, ledger: Ledger, sent: threading.Event) -> d
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
-def test_nothing_is_lost_or_done_twice_whichever_part_is_killed(tmp_path: Path, kind: str) -> None:
+def test_nothing_is_lost_or_done_twice_whichever_part_is_killed(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     ledger, sent = Ledger(), threading.Event()
     began = time.monotonic()
     with parts(tmp_path, archive_of(kind, tmp_path)) as running:
@@ -66,5 +68,6 @@ def test_nothing_is_lost_or_done_twice_whichever_part_is_killed(tmp_path: Path, 
             kills = killing.result()
         verdict = judge(running.web_servers[0], ledger, running.consumers)
     told = ", ".join(f"{count} kills of {kind}" for kind, count in kills.items())
-    print(f"\nparts, archive in a {kind}: {verdict}; {told}, in {time.monotonic() - began:.0f} s")
+    with capsys.disabled():
+        print(f"\nparts, archive in a {kind}: {verdict}; {told}, in {time.monotonic() - began:.0f} s")
     assert (verdict.uploads, verdict.lost, verdict.doubled) == (UPLOADS, 0, 0)
