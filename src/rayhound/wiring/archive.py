@@ -43,9 +43,12 @@ async def open_archive(settings: Settings) -> AsyncGenerator[Opened, None]:
     """An archive that is there already; raises `Unavailable` if it is not."""
     where = settings.archive or AT_HOME
     if isinstance(where, str):
-        archive = ObjectArchive(where)
-        with TemporaryDirectory(prefix="rayhound-") as spool:
-            yield Opened(archive, Path(spool))
+        objects = ObjectArchive(where)
+        try:
+            with TemporaryDirectory(prefix="rayhound-") as spool:
+                yield Opened(objects, Path(spool))
+        finally:
+            await objects.close()
         return
     directory = DirectoryArchive(where)
     try:
