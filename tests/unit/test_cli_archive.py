@@ -112,11 +112,11 @@ def test_check_refuses_a_folder_that_cannot_be_made(capsys: pytest.CaptureFixtur
 def test_check_fails_where_uploads_would_be_refused_for_want_of_room(
     made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(room, "reserve", lambda storage: storage.free)
+    monkeypatch.setattr(room, "reserve", lambda storage: storage.free + 1)
     assert main(["check", "--data", str(tmp_path if made else tmp_path / "later")]) == 1
     archive, hint, *_ = capsys.readouterr().out.splitlines()
     assert archive.startswith("archive  failed  ")
-    assert archive.endswith("are kept in reserve: uploads would be refused")
+    assert archive.endswith(" must stay free")
     assert hint == "         hint:   free some space, or give the archive more"
     assert not list(tmp_path.glob(".rayhound-*"))
 

@@ -13,7 +13,7 @@ import typer
 
 from rayhound.cli import console
 from rayhound.cli.options import Data, ModelFile, settings
-from rayhound.domain import Misconfigured, RayhoundError, StorageFull, Unavailable
+from rayhound.domain import Misconfigured, RayhoundError, Unavailable
 from rayhound.settings import Settings
 
 if TYPE_CHECKING:
@@ -130,19 +130,11 @@ def _to_be_made(where: Path) -> "Storage":
 
 
 def _room(storage: "Storage") -> str:
-    """The room of a storage in words; raises `StorageFull` where uploads would be refused for want of it."""
-    from rayhound.server.room import reserve
+    """The room of a storage in words; raises `StorageFull` where a web server would refuse uploads for want of it."""
+    from rayhound.server.room import amount, require
 
-    if storage.free is None:
-        return ""
-    if storage.free <= (kept := reserve(storage)):
-        detail = f"{_size(storage.free)} free, and {_size(kept)} are kept in reserve: uploads would be refused"
-        raise StorageFull(detail, "free some space, or give the archive more")
-    return f", {_size(storage.free)} free"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    require(storage, 0)
+    return "" if storage.free is None else f", {amount(storage.free)} free"
 
 
 def _queue(given: Settings) -> str:

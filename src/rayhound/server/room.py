@@ -45,17 +45,21 @@ class Room:
 
     async def require(self, size: int) -> None:
         """Raises `StorageFull` unless this many bytes fit beside the reserve."""
-        storage = await self.look()
-        kept = reserve(storage)
-        if storage.free is not None and storage.free < kept + size:
-            coming = f" beside the {_amount(size)} that are being received" if size else ""
-            raise StorageFull(
-                f"{_amount(storage.free)} are free, but {_amount(kept)} must stay free{coming}",
-                "free some space, or give the archive more",
-            )
+        require(await self.look(), size)
 
 
-def _amount(size: float) -> str:
+def require(storage: Storage, size: int) -> None:
+    """Raises `StorageFull` unless this many bytes fit into a storage beside its reserve."""
+    kept = reserve(storage)
+    if storage.free is not None and storage.free < kept + size:
+        coming = f" beside the {amount(size)} that are being received" if size else ""
+        raise StorageFull(
+            f"{amount(storage.free)} are free, but {amount(kept)} must stay free{coming}",
+            "free some space, or give the archive more",
+        )
+
+
+def amount(size: float) -> str:
     """Bytes as people say them: `3 MB`, `1.2 GB`."""
     for unit in ("bytes", "kB", "MB"):
         if size < 999.5:
