@@ -133,10 +133,6 @@ class Analysers:
         """Wait until every analyser has passed its self-test."""
         await self._until(lambda: self._unsound is None and not self._under_test)
 
-    async def unsound_again(self) -> None:
-        """Wait until the analysers can no longer be trusted."""
-        await self._until(lambda: self._unsound is not None)
-
     def drain(self) -> None:
         """Let nothing new begin: whoever waits for a turn is told `Draining`, and who has one goes on."""
         self._draining = True
