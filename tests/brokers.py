@@ -78,6 +78,11 @@ class RabbitBroker:
         """Where its AMQP is."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
+    @property
+    def pid(self) -> int:
+        """The process id of the node."""
+        return self._processes[-1].pid
+
     def start(self, seconds: float = 120) -> None:
         """Start the node, and wait until it answers."""
         if not self._processes:  # its own name server, so that nothing of it stays behind

@@ -15,6 +15,12 @@ from tests.brokers import RabbitBroker, program, rabbitmq
 ON_CI = os.environ.get("CI") == "true"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the kill journey of the parts is."""
+    parser.addoption("--uploads", type=int, default=600, help="images of the kill journey of the parts")
+    parser.addoption("--kills", type=int, default=10, help="how often it kills each kind of part")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

@@ -1,9 +1,13 @@
-"""Web servers, consumers and the broker are SIGKILLed again and again while images come; the clients' ledger judges."""
+"""Web servers, consumers and the broker are SIGKILLed again and again while images come; the clients' ledger judges.
+
+As long as one likes: `./test tests/journey/test_parts_kills.py --uploads 10000 --kills 50`.
+"""
 
 import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,9 +17,20 @@ from tests.journey.ledger import Ledger, judge, send_until_accepted
 from tests.journey.parts import Parts, in_folder, parts
 from tests.journey.upping import PATIENCE
 
-UPLOADS = 400
-ROUNDS = 4
 SENDERS = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many images are sent, and how often each kind of part is killed meanwhile."""
+
+    uploads: int
+    kills: int
+
+
+@pytest.fixture
+def plan(pytestconfig: pytest.Config) -> Plan:
+    return Plan(pytestconfig.getoption("uploads"), pytestconfig.getoption("kills"))
 
 
 def archive_of(kind: str, folder: Path) -> dict[str, str]:
@@ -26,13 +41,13 @@ def archive_of(kind: str, folder: Path) -> dict[str, str]:
     return {**s3server.environment(server.port), "RAYHOUND_ARCHIVE": f"s3://{server.bucket()}/images"}
 
 
-def kill_all_in_turn(running: Parts, ledger: Ledger, sent: threading.Event) -> dict[str, int]:
+def kill_all_in_turn(plan: Plan, running: Parts, ledger: Ledger, sent: threading.Event) -> dict[str, int]:
     """Each part in turn, as the ledger grows, at moments of chance; how often each kind was killed."""
     chance, kills = random.Random(5), {"web servers": 0, "consumers": 0, "broker": 0}
-    for number in range(ROUNDS):
+    for number in range(plan.kills):
         for kind in kills:
             step = (list(kills).index(kind) + 1) / len(kills)
-            wanted = (number + step) * UPLOADS / (ROUNDS + 1)
+            wanted = (number + step) * plan.uploads / (plan.kills + 1)
             ends = time.monotonic() + 2 * PATIENCE
             while len(ledger) < wanted and not sent.is_set() and time.monotonic() < ends:
                 time.sleep(0.01)
@@ -50,15 +65,15 @@ def kill_all_in_turn(running: Parts, ledger: Ledger, sent: threading.Event) -> d
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 def test_nothing_is_lost_or_done_twice_whichever_part_is_killed(
-    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, kind: str, plan: Plan, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ledger, sent = Ledger(), threading.Event()
     began = time.monotonic()
     with parts(tmp_path, archive_of(kind, tmp_path)) as running:
         with ThreadPoolExecutor(SENDERS + 1) as threads:
-            killing = threads.submit(kill_all_in_turn, running, ledger, sent)
+            killing = threads.submit(kill_all_in_turn, plan, running, ledger, sent)
             servers = running.web_servers
-            senders = [threads.submit(send_until_accepted, servers, ledger, number) for number in range(UPLOADS)]
+            senders = [threads.submit(send_until_accepted, servers, ledger, number) for number in range(plan.uploads)]
             try:
                 for sender in senders:
                     sender.result()
@@ -70,4 +85,4 @@ def test_nothing_is_lost_or_done_twice_whichever_part_is_killed(
     told = ", ".join(f"{count} kills of {kind}" for kind, count in kills.items())
     with capsys.disabled():
         print(f"\nparts, archive in a {kind}: {verdict}; {told}, in {time.monotonic() - began:.0f} s")
-    assert (verdict.uploads, verdict.lost, verdict.doubled) == (UPLOADS, 0, 0)
+    assert (verdict.uploads, verdict.lost, verdict.doubled) == (plan.uploads, 0, 0)

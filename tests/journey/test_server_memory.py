@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,17 +15,11 @@ from rayhound.domain import Limits
 from rayhound.pipeline.accepting import House
 from rayhound.server import Parts, Room, Waiters, WebServer, create_app
 from tests.journey.serving import picture
+from tests.journey.upping import peak
 
 SMALL = 200_000
 LARGE = 200_000_000
 MARGIN = 40_000_000
-
-
-def peak(pid: int) -> int:
-    """The most memory that a process ever had, in bytes."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found
-    return int(found[1]) * 1024
 
 
 def send(url: str, content: Path) -> str:

@@ -1,6 +1,7 @@
 """Rayhound as real processes: started, asked, killed and started again."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,6 +144,13 @@ class Up(Process):
         where = ["--data", str(data), "--port", str(port)]
         super().__init__(data.parent / f"{data.name}.log", port, [*command, *where], environment)
         self.data = data
+
+
+def peak(pid: int) -> int:
+    """The most memory that a process ever had, in bytes."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) * 1024
 
 
 def within(seconds: float, pause: float = 0.05) -> Iterator[None]:

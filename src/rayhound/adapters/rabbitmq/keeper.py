@@ -84,6 +84,13 @@ class Link:
         return False
 
 
+class _Connection(aio_pika.Connection):
+    """A connection that only its keeper closes: the finaliser of aio-pika complains when a thread happens to run it."""
+
+    def __del__(self) -> None:
+        pass
+
+
 class Keeper:
     """Keeps a link for as long as it is open; `trouble` says why there is none, if there is none."""
 
@@ -177,6 +184,7 @@ class Keeper:
             timeout=CONNECT_SECONDS,
             heartbeat=HEARTBEAT_SECONDS,
             client_properties={"connection_name": f"rayhound {self._role}"},
+            connection_class=_Connection,
         )
 
     async def _prepared(self, connection: AbstractConnection) -> Link:

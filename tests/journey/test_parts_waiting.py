@@ -1,0 +1,74 @@
+"""Ten thousand images wait, most of them in the queue and some in the outbox: no part's memory grows with them."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.journey.parts import Parts, in_folder, parts
+from tests.journey.upping import PATIENCE, Process, peak, within
+from tests.pictures import encoded, scene
+
+WARM, QUEUED, IN_OUTBOX = 1_000, 8_000, 2_000
+SENDERS = 8
+MARGIN = 32_000_000
+NAMES = ("web server", "consumer", "broker")
+BROKERS_MARGIN = 150_000_000  # it has a log of 64 MB in memory, whatever waits
+
+
+def send(server: Process, content: bytes, count: int) -> list[str]:
+    """Upload the same bytes so often, over some connections; the ids."""
+    with ThreadPoolExecutor(SENDERS) as threads:
+        return list(threads.map(lambda _: server.accepted(content), range(count)))
+
+
+def ready(running: Parts) -> int:
+    """How many requests lie in the queue."""
+    lines = (line.split() for line in running.broker.ctl("list_queues", "name", "messages").splitlines())
+    return next(int(words[1]) for words in lines if words and words[0] == "images")
+
+
+def until_ready(running: Parts, count: int) -> None:
+    """Wait until so many requests lie in the queue."""
+    for _ in within(10 * PATIENCE, pause=2):
+        if ready(running) >= count:
+            return
+    raise AssertionError(f"{ready(running)} of {count} requests are in the queue")
+
+
+def until_analysed(consumer: Process, count: int) -> None:
+    """Wait until a consumer has logged so many analyses."""
+    for _ in within(20 * PATIENCE, pause=1):
+        if len(consumer.events("analysed")) >= count:
+            return
+    raise AssertionError(f"{len(consumer.events('analysed'))} of {count} are analysed")
+
+
+def test_ten_thousand_waiting_images_cost_no_part_more_memory_than_one_thousand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = encoded(scene((64, 48)), "JPEG")
+    began = time.monotonic()
+    with parts(tmp_path, in_folder(tmp_path), web_servers=1, consumers=1) as running:
+        [server], [consumer], broker = running.web_servers, running.consumers, running.broker
+        send(server, content, WARM)
+        until_analysed(consumer, WARM)
+        before = [peak(process.pid) for process in (server, consumer, broker)]
+        assert consumer.stop() == 0
+        ids = send(server, content, QUEUED)
+        until_ready(running, QUEUED)
+        grown = [peak(broker.pid) - before[2]]
+        broker.kill()
+        ids += send(server, content, IN_OUTBOX)
+        broker.start()
+        until_ready(running, QUEUED + IN_OUTBOX)
+        consumer.start()
+        until_analysed(consumer, WARM + len(ids))
+        grown = [peak(server.pid) - before[0], peak(consumer.pid) - before[1], *grown]
+        assert {server.record(image_id)["status"] for image_id in ids[::100]} == {"analysed"}
+    told = ", ".join(f"{part} {bytes_ / 1e6:+.0f} MB" for part, bytes_ in zip(NAMES, grown, strict=True))
+    with capsys.disabled():
+        print(f"\n{len(ids)} waiting: {told}, in {time.monotonic() - began:.0f} s")
+    assert max(grown[:2]) < MARGIN
+    assert grown[2] < BROKERS_MARGIN
