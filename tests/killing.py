@@ -15,6 +15,7 @@ from PIL import Image
 from rayhound.analyser import main
 from rayhound.domain import Classification, Contains, Model
 
+SLOW_SECONDS = 4.0
 COLOURS = {
     "segfault": (255, 0, 0),
     "hang": (0, 255, 0),
@@ -24,6 +25,7 @@ COLOURS = {
     "leave": (0, 255, 255),
     "print": (255, 255, 255),
     "murder": (128, 0, 0),
+    "slow": (0, 128, 0),
 }
 
 
@@ -65,6 +67,9 @@ class KillingClassifier:
     def _murder(self) -> None:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(3600)
+
+    def _slow(self) -> None:
+        time.sleep(SLOW_SECONDS)
 
     def _print(self) -> None:
         print("a library's chatter")

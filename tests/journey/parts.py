@@ -1,12 +1,16 @@
 """Web servers, consumers and a broker as processes apart, on one archive."""
 
-from collections.abc import Generator, Mapping
+import sys
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.brokers import RabbitBroker, free_ports, rabbitmq
 from tests.journey.upping import CONSUME, SERVE, Process
+from tests.pictures import encoded, scene
+
+KILLING_CONSUME = (sys.executable, "-m", "tests.journey.killing_consume")
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,34 @@ def parts(folder: Path, archive: Mapping[str, str], web_servers: int = 2, consum
         yield Parts(broker, made["serve"], made["consume"])
 
 
+def another(running: Parts, command: Sequence[str], folder: Path, **environment: str) -> Process:
+    """One more web server or consumer on the same broker."""
+    return others(running, [command], folder, **environment)[0]
+
+
+def others(running: Parts, commands: Sequence[Sequence[str]], folder: Path, **environment: str) -> list[Process]:
+    """More web servers or consumers on the same broker."""
+    shared = {"RAYHOUND_QUEUE": running.broker.url, "RAYHOUND_HOST": "127.0.0.1", "RAYHOUND_ANALYSERS": "1"}
+    made = []
+    for command, port in zip(commands, free_ports(len(commands)), strict=True):
+        settings = {**shared, "RAYHOUND_PORT": str(port), "RAYHOUND_METRICS_PORT": str(port), **environment}
+        made.append(Process(folder / f"another-{port}.log", port, command, settings))
+    return made
+
+
+def dead_letters(running: Parts) -> int:
+    """How many requests are dead letters."""
+    lines = (line.split() for line in running.broker.ctl("list_queues", "name", "messages").splitlines())
+    return next(int(words[1]) for words in lines if words and words[0] == "images.dead")
+
+
 def in_folder(folder: Path) -> dict[str, str]:
     """The settings of an archive in a new folder."""
     data = folder / "archive"
     data.mkdir()
     return {"RAYHOUND_ARCHIVE": f"file://{data}"}
+
+
+def dog(number: int = 0) -> bytes:
+    """A sound picture, another one for each number."""
+    return encoded(scene((160 + number, 120)), "JPEG")

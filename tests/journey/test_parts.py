@@ -13,18 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import free_ports
 from tests.journey.ledger import Ledger, judge, send_until_accepted
-from tests.journey.parts import Parts, in_folder, parts
+from tests.journey.parts import KILLING_CONSUME, Parts, another, dead_letters, dog, in_folder, parts
 from tests.journey.upping import CONSUME, PATIENCE, Process, within
-from tests.pictures import encoded, scene
-
-KILLING_CONSUME = (sys.executable, "-m", "tests.journey.killing_consume")
-
-
-def dog(number: int = 0) -> bytes:
-    """A sound picture, another one for each number."""
-    return encoded(scene((160 + number, 120)), "JPEG")
 
 
 @pytest.fixture
@@ -36,20 +27,6 @@ def archive(tmp_path: Path) -> dict[str, str]:
 def running(tmp_path: Path, archive: dict[str, str]) -> Iterator[Parts]:
     with parts(tmp_path, archive, web_servers=2, consumers=1) as one:
         yield one
-
-
-def dead_letters(running: Parts) -> int:
-    """How many requests are dead letters."""
-    lines = (line.split() for line in running.broker.ctl("list_queues", "name", "messages").splitlines())
-    return next(int(words[1]) for words in lines if words and words[0] == "images.dead")
-
-
-def another(running: Parts, command: tuple[str, ...], folder: Path, **environment: str) -> Process:
-    """One more consumer on the same broker."""
-    [port] = free_ports(1)
-    shared = {"RAYHOUND_QUEUE": running.broker.url, "RAYHOUND_HOST": "127.0.0.1", "RAYHOUND_ANALYSERS": "1"}
-    settings = {**shared, "RAYHOUND_METRICS_PORT": str(port), **environment}
-    return Process(folder / f"another-{port}.log", port, command, settings)
 
 
 def test_any_web_server_answers_for_any_image_and_waits_for_any_consumer(running: Parts) -> None:

@@ -130,6 +130,11 @@ class Process:
                 return check
         raise AssertionError(f"/readyz says {status}: {body}\n{self.log.read_text()[-3000:]}")
 
+    def metric(self, name: str) -> float:
+        """What /metrics says of a metric without labels."""
+        lines = self.http.get("/metrics").text.splitlines()
+        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
+
     def events(self, name: str) -> list[dict[str, str]]:
         """The fields of every log line of one event, of all runs."""
         lines = (line.split() for line in self.log.read_text(errors="replace").splitlines())

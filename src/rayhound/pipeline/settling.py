@@ -71,7 +71,7 @@ class Desk:
     analysers: Analysers
     spool: Path
     patience: Patience
-    alive_for: timedelta = timedelta(seconds=130)
+    alive_for: timedelta
     tell: Callable[[str], None] = lambda image_id: None
 
 

@@ -30,6 +30,8 @@ class Room:
         if self._look is None or (self._look.done() and now - self._looked > LOOK_SECONDS):
             self._looked = now
             self._look = asyncio.create_task(self._archive.ping())
+            # Whoever asked may be gone by the time that it fails; asyncio would log that as an error of ours.
+            self._look.add_done_callback(lambda look: look.cancelled() or look.exception())
         try:
             async with asyncio.timeout(patience):
                 storage = await asyncio.shield(self._look)

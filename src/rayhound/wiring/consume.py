@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,6 +30,7 @@ from rayhound.wiring.roles import (
 )
 
 HOLD_SECONDS = 20 * 60.0  # RabbitMQ takes back what is not settled within 30 minutes (consumer_timeout)
+LATE_SECONDS = 10.0  # what an analysis may take beyond its deadline, until its attempt counts as a death
 
 
 def consume(settings: Settings, limits: Limits = DEFAULTS, analyser: Command = usual_analyser) -> int:
@@ -50,7 +52,8 @@ async def _consume(settings: Settings, limits: Limits, analyser: Command) -> Non
         subscriber = await stack.enter_async_context(open_subscriber(settings, in_hand))
         spool = Path(stack.enter_context(TemporaryDirectory(prefix="rayhound-")))
         stopping = asyncio.Event()
-        desk = Desk(opened.archive, archive_id, analysers, spool, Patience(stopping, HOLD_SECONDS))
+        alive_for = timedelta(seconds=limits.analysis_wall + LATE_SECONDS)
+        desk = Desk(opened.archive, archive_id, analysers, spool, Patience(stopping, HOLD_SECONDS), alive_for)
         consumer = Consumer(desk, subscriber, analysers)
         checks = (
             lambda: check_analysers(analysers),
