@@ -8,8 +8,10 @@ ROOT = Path(__file__).parent.parent
 
 
 def commands(page: str, section: str) -> list[list[str]]:
-    """The words of each command in the shell block of one section of a guide."""
-    text = (ROOT / "docs/guides" / page).read_text()
-    block = re.search(rf"^## {section}\n(?:(?!^## ).*\n)*?```sh\n(.*?)```", text, re.MULTILINE | re.DOTALL)
-    assert block is not None, f"{page} shows no command in {section}"
-    return [shlex.split(line) for line in block[1].splitlines()]
+    """The words of each command that one section of a guide shows."""
+    text = (ROOT / "docs/guides" / page).read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    found = [
+        shlex.split(line) for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()
+    ]
+    assert found, f"{page} shows no command in {section}"
+    return found
