@@ -1,6 +1,7 @@
 """A RabbitMQ of the tests' own: in a temporary folder, on free ports of this machine, killed and started as they like.
 
-It is the `rabbitmq-server` that the system's package installed; no service of the system is touched.
+There are two: `3.10` is the `rabbitmq-server` that the system's package installed (Debian 12's; no service of the
+system is touched), `4.3` is RabbitMQ's own image, run with Docker.
 """
 
 import os
@@ -14,7 +15,11 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-DEBIAN = Path("/usr/lib/rabbitmq/bin")  # the scripts themselves; those on the PATH insist on a user of their own
+import pytest
+
+IMAGE = "rabbitmq:4.3-management"
+# Debian's scripts themselves come first; those on its PATH insist on a user of their own.
+PATH = f"/usr/lib/rabbitmq/bin:{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin"
 CONFIGURATION = """\
 disk_free_limit.absolute = 1MB
 raft.wal_max_size_bytes = 67108864
@@ -29,11 +34,6 @@ ssl_options.keyfile = {folder}/broker.key
 ssl_options.verify = verify_peer
 ssl_options.fail_if_no_peer_cert = true
 """
-
-
-def program(name: str) -> str | None:
-    """Where RabbitMQ's script of this name is, if RabbitMQ is installed."""
-    return shutil.which(name, path=f"{DEBIAN}{os.pathsep}{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 def free_ports(count: int) -> list[int]:
@@ -57,16 +57,89 @@ def make_certificates(folder: Path) -> None:
         subprocess.run([*request, *own, *leaf], **quiet)  # type: ignore[call-overload]
 
 
+class Installed:
+    """A node of the system's package."""
+
+    # Its own name server, in its own process group, so that nothing of it stays behind.
+    SCRIPT = """\
+epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" &
+until epmd -names >/dev/null 2>&1; do sleep 0.1; done
+exec rabbitmq-server
+"""
+
+    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+        assigned = [f"{name}={value}" for name, value in environment.items()]
+        self._run = ["env", "-i", f"PATH={PATH}", *assigned]
+
+    @staticmethod
+    def missing() -> str | None:
+        """What this machine lacks to run one."""
+        return None if shutil.which("rabbitmq-server", path=PATH) else "rabbitmq-server is not installed"
+
+    @property
+    def command(self) -> list[str]:
+        """What runs the node."""
+        return [*self._run, "sh", "-c", self.SCRIPT]
+
+    @property
+    def ctl(self) -> list[str]:
+        """What runs `rabbitmqctl`."""
+        return [*self._run, "rabbitmqctl"]
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """SIGKILL to all of it."""
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+class Contained:
+    """A node in a container of RabbitMQ's own image, as the user that runs the tests: so its files are ours."""
+
+    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+        self._name, self._folder, self._environment = name, folder, environment
+
+    @staticmethod
+    def missing() -> str | None:
+        """What this machine lacks to run one."""
+        if shutil.which("docker") is None:
+            return "docker is not installed"
+        there = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=60)
+        return None if there.returncode == 0 else f"Docker has no image {IMAGE}, or does not run: docker pull {IMAGE}"
+
+    @property
+    def command(self) -> list[str]:
+        """What runs the node."""
+        ours = ["--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{self._folder}:{self._folder}"]
+        limit = ["--ulimit", "nofile=10000"]  # Erlang makes a table of as many as it may have
+        assigned = [word for name, value in self._environment.items() for word in ("--env", f"{name}={value}")]
+        run = ["docker", "run", "--rm", "--name", self._name, "--network", "host", *ours, *limit, *assigned]
+        return [*run, "--entrypoint", "rabbitmq-server", IMAGE]
+
+    @property
+    def ctl(self) -> list[str]:
+        """What runs `rabbitmqctl`."""
+        return ["docker", "exec", self._name, "rabbitmqctl"]
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """SIGKILL to all of it."""
+        subprocess.run(["docker", "rm", "--force", self._name], capture_output=True, timeout=60)
+
+
+VERSIONS: dict[str, type[Installed | Contained]] = {"3.10": Installed, "4.3": Contained}
+
+
 class RabbitBroker:
     """One node. Its data lie in `folder`, and outlive `kill` and `start`."""
 
-    def __init__(self, folder: Path, tls: bool = False) -> None:
+    def __init__(self, version: str, folder: Path, tls: bool = False, settings: str = "") -> None:
+        self.version = version
         self.folder = folder
         self.port, self.tls_port, self._dist_port, self._epmd_port = free_ports(4)
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._node = VERSIONS[version](f"rayhound-tests-{self.port}", folder, self._environment())
+        self._process: subprocess.Popen[bytes] | None = None
         (folder / "enabled_plugins").write_text("[].\n")
         (folder / "env.conf").write_text("")
-        configuration = CONFIGURATION
+        configuration = CONFIGURATION + settings
         if tls:
             make_certificates(folder)
             configuration = configuration.replace("listeners.ssl = none\n", "")
@@ -85,42 +158,30 @@ class RabbitBroker:
 
     def start(self, seconds: float = 120) -> None:
         """Start the node, and wait until it answers."""
-        if not self._processes:  # its own name server, so that nothing of it stays behind
-            self._spawn(["epmd", "-address", "127.0.0.1", "-port", str(self._epmd_port)])
-        self._spawn([program("rabbitmq-server") or ""])
+        with (self.folder / "output").open("ab") as output:
+            settings = {"stdout": output, "stderr": output, "stdin": subprocess.DEVNULL, "cwd": self.folder}
+            self._process = subprocess.Popen(self._node.command, start_new_session=True, **settings)  # type: ignore[call-overload]
         deadline = time.monotonic() + seconds
         while not self._answers():
-            if self._processes[-1].poll() is not None or time.monotonic() > deadline:
+            if self._process.poll() is not None or time.monotonic() > deadline:
                 log = (self.folder / "output").read_text()
                 raise RuntimeError(f"RabbitMQ did not start within {seconds} s:\n{log[-3000:]}")
             time.sleep(0.1)
 
     def kill(self) -> None:
         """A power cut: SIGKILL, and not a word to anybody."""
-        node = self._processes.pop()
-        with suppress(ProcessLookupError):
-            os.killpg(node.pid, signal.SIGKILL)
-        node.wait(timeout=30)
-
-    def close(self) -> None:
-        """End the node and its name server."""
-        while self._processes:
-            self.kill()
+        if self._process is not None:
+            self._node.kill(self._process)
+            self._process.wait(timeout=60)
+            self._process = None
 
     def ctl(self, *arguments: str) -> str:
         """What `rabbitmqctl` says to it; about two seconds a call."""
-        command = [program("rabbitmqctl") or "", "--quiet", *arguments]
-        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, timeout=60)
+        command = [*self._node.ctl, "--quiet", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         if done.returncode:
             raise RuntimeError(f"rabbitmqctl {arguments[0]}: {done.stdout}{done.stderr}")
         return done.stdout
-
-    def _spawn(self, command: list[str]) -> None:
-        with (self.folder / "output").open("ab") as output:
-            settings = {"env": self._environment(), "stdout": output, "stderr": output, "stdin": subprocess.DEVNULL}
-            self._processes.append(
-                subprocess.Popen(command, start_new_session=True, **settings)  # type: ignore[call-overload]
-            )
 
     def _answers(self) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
@@ -131,7 +192,6 @@ class RabbitBroker:
     def _environment(self) -> dict[str, str]:
         folder = str(self.folder)
         return {
-            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "LANG": "C.UTF-8",
             "HOME": folder,  # the cookie
             "ERL_EPMD_PORT": str(self._epmd_port),
@@ -149,17 +209,19 @@ class RabbitBroker:
             "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
             "RABBITMQ_PID_FILE": f"{folder}/pid",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
-            "RUNNING_UNDER_SYSTEMD": "true",  # the process that was started is the node, not a shell around it
+            "RUNNING_UNDER_SYSTEMD": "true",  # the process is the node, not a shell around it
         }
 
 
 @contextmanager
-def rabbitmq(tls: bool = False) -> Generator[RabbitBroker]:
-    """A node that runs, and leaves nothing behind."""
+def rabbitmq(version: str = "3.10", tls: bool = False, settings: str = "") -> Generator[RabbitBroker]:
+    """A node that runs, and leaves nothing behind; `settings` are lines of its `rabbitmq.conf`."""
+    if missing := VERSIONS[version].missing():
+        pytest.skip(missing)
     with tempfile.TemporaryDirectory(prefix="rayhound-rabbitmq-") as folder:
-        broker = RabbitBroker(Path(folder), tls)
+        broker = RabbitBroker(version, Path(folder), tls, settings)
         try:
             broker.start()
             yield broker
         finally:
-            broker.close()
+            broker.kill()

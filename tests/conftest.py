@@ -3,14 +3,16 @@
 import logging
 import os
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import structlog
 
-from tests.brokers import RabbitBroker, program, rabbitmq
+from tests.brokers import VERSIONS, RabbitBroker, rabbitmq
 
 ON_CI = os.environ.get("CI") == "true"
 
@@ -70,9 +72,13 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def rabbit_broker() -> Generator[RabbitBroker]:
-    """A RabbitMQ that all tests share, each with queues of its own; nobody stops it or makes it short of anything."""
-    if program("rabbitmq-server") is None:
-        pytest.skip("rabbitmq-server is not installed")
-    with rabbitmq(tls=True) as broker:
-        yield broker
+def shared_broker() -> Generator[Callable[[str], RabbitBroker]]:
+    """The RabbitMQ of a version that all tests share, each with queues of its own; nobody stops it or fills it."""
+    with ExitStack() as stack:
+        yield cache(lambda version: stack.enter_context(rabbitmq(version, tls=True)))
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def rabbit_broker(request: pytest.FixtureRequest, shared_broker: Callable[[str], RabbitBroker]) -> RabbitBroker:
+    """The shared RabbitMQ, of each version in turn."""
+    return shared_broker(request.param)

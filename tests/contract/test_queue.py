@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 import pytest
@@ -13,6 +14,7 @@ from rayhound.adapters.embedded import EmbeddedQueue
 from rayhound.adapters.memory import Broker, MemoryArchive, MemoryQueue
 from rayhound.domain import Request, new_image_id
 from rayhound.ports import Archive, Delivery, Publisher, Put, Subscriber
+from tests.brokers import VERSIONS
 from tests.rabbits import Rabbit, some_queues
 
 pytestmark = pytest.mark.anyio
@@ -56,8 +58,8 @@ async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
 
 
 @asynccontextmanager
-async def rabbitmq(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
-    broker = request.getfixturevalue("rabbit_broker")
+async def rabbitmq(request: pytest.FixtureRequest, version: str) -> AsyncIterator[Opened]:
+    broker = request.getfixturevalue("shared_broker")(version)
     async with AsyncExitStack() as lives:
         queues = some_queues()
         first = AsyncExitStack()
@@ -71,7 +73,11 @@ async def rabbitmq(request: pytest.FixtureRequest) -> AsyncIterator[Opened]:
 
 
 Opener = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Opened]]
-OPENERS: dict[str, Opener] = {"embedded": embedded, "memory": memory, "rabbitmq": rabbitmq}
+OPENERS: dict[str, Opener] = {
+    "embedded": embedded,
+    "memory": memory,
+    **{f"rabbitmq-{version}": partial(rabbitmq, version=version) for version in VERSIONS},
+}
 
 
 @pytest.fixture(params=OPENERS)

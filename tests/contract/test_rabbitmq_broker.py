@@ -13,7 +13,7 @@ from rayhound.adapters.rabbitmq import Address, RabbitPublisher, RabbitSubscribe
 from rayhound.adapters.rabbitmq.troubles import check_broker
 from rayhound.domain import InDoubt, Misconfigured, Request, Unavailable
 from rayhound.ports import Published
-from tests.brokers import RabbitBroker, rabbitmq
+from tests.brokers import VERSIONS, RabbitBroker, rabbitmq
 from tests.proxy import Proxy
 from tests.rabbits import PREFETCH, Rabbit, a_request, eventually, next_of, published_in_the_end, some_queues
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 FRESH_SECONDS = 3  # RabbitMQ 3.10 forgets a quorum queue, whole, when it is killed within a second of its making
 
-VERSIONS = {
+BROKERS = {
     ("RabbitMQ", "3.9.29"): "3.9.29",
     ("RabbitMQ", "3.8"): "3.8",
     ("LavinMQ", "2.1.0"): "LavinMQ",
@@ -33,10 +33,10 @@ VERSIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def own_broker(rabbit_broker: RabbitBroker) -> Generator[RabbitBroker]:
-    """A broker that may be killed and made short of memory; the shared one tells whether there can be any."""
-    with rabbitmq() as broker:
+@pytest.fixture(scope="module", params=VERSIONS)
+def own_broker(request: pytest.FixtureRequest) -> Generator[RabbitBroker]:
+    """A broker that may be killed and made short of memory."""
+    with rabbitmq(request.param) as broker:
         yield broker
 
 
@@ -134,7 +134,7 @@ async def test_it_speaks_tls_with_a_certificate_of_its_own_and_to_nobody_else(ra
             assert re.search(told, publisher.trouble.detail), publisher.trouble.detail
 
 
-@pytest.mark.parametrize(("broker", "named"), VERSIONS.items())
+@pytest.mark.parametrize(("broker", "named"), BROKERS.items())
 def test_a_broker_that_cannot_keep_the_promise_is_named(broker: tuple[str, str], named: str | None) -> None:
     properties: dict[str, Any] = {"product": broker[0], "version": broker[1].encode()}
     if named is None:

@@ -12,7 +12,7 @@ import aio_pika
 import pytest
 from structlog.testing import capture_logs
 
-from rayhound.adapters.rabbitmq import Queues, messages, subscribing
+from rayhound.adapters.rabbitmq import messages, subscribing
 from rayhound.domain import Misconfigured, Unavailable
 from rayhound.ports import Published
 from tests.brokers import RabbitBroker
@@ -165,13 +165,25 @@ async def test_a_queue_that_is_deleted_while_we_consume_is_consumed_from_again(
     [
         ({"x-queue-type": "classic"}, "'x-"),
         ({"x-queue-type": "quorum"}, "'x-"),
-        (Queues().images_arguments | {"x-dead-letter-routing-key": "elsewhere"}, "'x-dead-letter-routing-key'"),
+        *(
+            ({name: other}, f"'{name}'")
+            for name, other in {
+                "x-dead-letter-exchange": "amq.direct",
+                "x-dead-letter-routing-key": "elsewhere",
+                "x-dead-letter-strategy": "at-most-once",
+                "x-overflow": "drop-head",
+                "x-delivery-limit": 3,
+                "x-message-ttl": 60_000,
+            }.items()
+        ),
     ],
 )
 async def test_a_queue_with_other_arguments_is_named_and_used_once_it_is_gone(
     rabbit_broker: RabbitBroker, arguments: dict[str, Any], named: str
 ) -> None:
     queues = some_queues()
+    if "x-queue-type" not in arguments:
+        arguments = queues.images_arguments | arguments
     async with channel_of(rabbit_broker.url) as channel:
         await channel.declare_queue(queues.images, durable=True, arguments=arguments)
     async with Rabbit(rabbit_broker.url, PREFETCH, queues) as queue:

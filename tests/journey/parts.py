@@ -28,9 +28,11 @@ class Parts:
 
 
 @contextmanager
-def parts(folder: Path, archive: Mapping[str, str], web_servers: int = 2, consumers: int = 3) -> Generator[Parts]:
-    """Parts that run; `archive` are the settings that name the archive."""
-    with rabbitmq() as broker, ExitStack() as stack:
+def parts(
+    folder: Path, archive: Mapping[str, str], web_servers: int = 2, consumers: int = 3, version: str = "3.10"
+) -> Generator[Parts]:
+    """Parts that run; `archive` are the settings that name the archive, `version` is the broker's."""
+    with rabbitmq(version) as broker, ExitStack() as stack:
         shared = {**archive, "RAYHOUND_QUEUE": broker.url, "RAYHOUND_HOST": "127.0.0.1", "RAYHOUND_ANALYSERS": "1"}
         made: dict[str, list[Process]] = {"serve": [], "consume": []}
         for name, command, count in (("serve", SERVE, web_servers), ("consume", CONSUME, consumers)):

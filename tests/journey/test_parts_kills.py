@@ -63,13 +63,13 @@ def kill_all_in_turn(plan: Plan, running: Parts, ledger: Ledger, sent: threading
     return kills
 
 
-@pytest.mark.parametrize("kind", ["folder", "bucket"])
+@pytest.mark.parametrize(("kind", "version"), [("folder", "3.10"), ("bucket", "4.3")])
 def test_nothing_is_lost_or_done_twice_whichever_part_is_killed(
-    tmp_path: Path, kind: str, plan: Plan, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, kind: str, version: str, plan: Plan, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ledger, sent = Ledger(), threading.Event()
     began = time.monotonic()
-    with parts(tmp_path, archive_of(kind, tmp_path)) as running:
+    with parts(tmp_path, archive_of(kind, tmp_path), version=version) as running:
         with ThreadPoolExecutor(SENDERS + 1) as threads:
             killing = threads.submit(kill_all_in_turn, plan, running, ledger, sent)
             servers = running.web_servers
@@ -84,5 +84,6 @@ def test_nothing_is_lost_or_done_twice_whichever_part_is_killed(
         verdict = judge(running.web_servers[0], ledger, running.consumers)
     told = ", ".join(f"{count} kills of {kind}" for kind, count in kills.items())
     with capsys.disabled():
-        print(f"\nparts, archive in a {kind}: {verdict}; {told}, in {time.monotonic() - began:.0f} s")
+        took = time.monotonic() - began
+        print(f"\nparts, archive in a {kind}, RabbitMQ {version}: {verdict}; {told}, in {took:.0f} s")
     assert (verdict.uploads, verdict.lost, verdict.doubled) == (plan.uploads, 0, 0)
