@@ -153,8 +153,9 @@ class RabbitBroker:
 
     @property
     def pid(self) -> int:
-        """The process id of the node."""
-        return self._processes[-1].pid
+        """The process id of the node that is installed, or of the client that runs one in a container."""
+        assert self._process is not None
+        return self._process.pid
 
     def start(self, seconds: float = 120) -> None:
         """Start the node, and wait until it answers."""
