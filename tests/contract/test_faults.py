@@ -63,6 +63,7 @@ Doing = Callable[[Archive], Awaitable[object]]
 
 AT_THE_STORE: list[tuple[Doing, str, Fault, list[s3proxy.Fault]]] = [
     (puts, "PUT", Fault.REFUSED, [refuses(403, "AccessDenied"), refuses(404, "NoSuchBucket")]),
+    (puts, "PUT", Fault.FULL, [refuses(403, "QuotaExceeded")]),
     (puts, "PUT", Fault.NOT_DONE, [refuses(500), refuses(503, "SlowDown"), CUT]),
     (puts, "PUT", Fault.REPLY_LOST, [s3proxy.Fault(status=500), LOST]),
     (puts, "PUT", Fault.DONE_LATER, [LATE]),

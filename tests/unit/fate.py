@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from rayhound.domain import InDoubt, RayhoundError, Unavailable
+from rayhound.domain import InDoubt, RayhoundError, StorageFull, Unavailable
 
 
 class Death(BaseException):
@@ -32,6 +32,7 @@ class Fault(Enum):
     DIES_BEFORE = "the process dies before it"
     DIES_AFTER = "the process dies after it"
     REFUSED = "it is not done, and says so"
+    FULL = "there is no room for it, and it is not done"
     NOT_DONE = "it is not done, and nobody says so"
     REPLY_LOST = "it is done, and its reply is lost"
     DONE_LATER = "nobody says what became of it, and it is done once the process has given up"
@@ -61,6 +62,8 @@ class Strike:
         """Whether such a call can meet this fault."""
         if self.fault is Fault.REFUSED:
             return call in REFUSES
+        if self.fault is Fault.FULL:
+            return call is Call.CHANGE
         return self.fault not in DOUBTS or call in CHANGES
 
 
@@ -103,6 +106,8 @@ class Fate:
             return await self._unless_away(call, done)
         if fault is Fault.REFUSED:
             raise Unavailable("refused on cue")
+        if fault is Fault.FULL:
+            raise StorageFull("full on cue")
         if fault is Fault.DONE_LATER:
             self.late.append(done)
         elif fault in (Fault.REPLY_LOST, Fault.DIES_AFTER):

@@ -12,7 +12,7 @@ from rayhound.domain import Request, Unavailable
 from rayhound.pipeline.accepting import House
 from rayhound.pipeline.settling import Outcome
 from rayhound.ports import Published, Put
-from tests.unit.fate import Fault
+from tests.unit.fate import Fault, Strike
 from tests.unit.scenarios import (
     ACTORS,
     AT_THE_BROKER,
@@ -120,6 +120,22 @@ def test_analysers_that_die_of_everything_condemn_nothing(tmp_path: Path, kept: 
         world.analysers.sound = True
         assert await world.consume() == [Outcome.ANALYSED]
         await world.check()
+
+    run(tmp_path, kept, told)
+
+
+@QUEUES
+def test_a_sender_who_is_told_that_the_storage_is_full_left_nothing(tmp_path: Path, kept: bool) -> None:
+    async def told(world: World) -> None:
+        for put in range(1, 6):
+            world.start()
+            world.fate.strikes = [Strike(Fault.FULL, put)]
+            await world.upload(b"dog %d" % put, f"key {put}")
+        await world.afterwards()
+        await world.check()
+        kept = {content for content, _ in world.archive.objects.values()}
+        assert len(world.refused) == 2, "no room for its marker, no room for its image"
+        assert not world.refused & kept
 
     run(tmp_path, kept, told)
 

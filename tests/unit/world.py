@@ -24,6 +24,7 @@ from rayhound.domain import (
     Header,
     Model,
     RayhoundError,
+    StorageFull,
     Unreadable,
     Upload,
 )
@@ -82,6 +83,7 @@ class World:
         self.broker = Broker()
         self.spool = tmp_path
         self.promised: dict[str, bytes] = {}
+        self.refused: set[bytes] = set()
         self.keyed: dict[str, set[str]] = {}
         self.logged: list[Any] = []
         self.lost_queue = False
@@ -129,6 +131,9 @@ class World:
         upload = Upload(header, len(content), digest, "a.jpg", None, key)
         try:
             accepted = await accept(house or self.house, upload, spooled)
+        except StorageFull:
+            self.refused.add(content)
+            return None
         except RayhoundError:
             return None
         self.promised[accepted.image_id] = content
