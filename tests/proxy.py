@@ -12,13 +12,17 @@ class Proxy:
     """Between a client and `host:port`, on a port of its own that stays the same.
 
     `delay` is in seconds, for each piece in each direction; while `black_hole` is set everything is swallowed and
-    nobody is told; while `refusing` is set new connections are cut at once.
+    nobody is told; while `deaf` is set, what `host:port` says; while `refusing` is set new connections are cut at once.
+    While `moving` is cleared everything waits on its way, and comes when it is set again.
     """
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.delay = 0.0
         self.black_hole = False
+        self.deaf = False
         self.refusing = False
+        self.moving = asyncio.Event()
+        self.moving.set()
         self.port = 0
         self._target = (host, port)
         self._connections: set[asyncio.Task[None]] = set()
@@ -51,7 +55,10 @@ class Proxy:
                 return
             there, back = await asyncio.open_connection(*self._target)
             writers.append(back)
-            pumps = [asyncio.create_task(self._pump(reader, back)), asyncio.create_task(self._pump(there, writer))]
+            pumps = [
+                asyncio.create_task(self._pump(reader, back)),
+                asyncio.create_task(self._pump(there, writer, back=True)),
+            ]
             try:
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -65,11 +72,12 @@ class Proxy:
             for one in writers:
                 one.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: bool = False) -> None:
         with suppress(OSError):
             while piece := await reader.read(PIECE):
                 if self.delay:
                     await asyncio.sleep(self.delay)
-                if not self.black_hole:
+                await self.moving.wait()
+                if not (self.black_hole or (self.deaf and back)):
                     writer.write(piece)
                     await writer.drain()

@@ -13,7 +13,7 @@ class Fault:
 
     `done`: whether the server gets it. `status`: what is answered (0: the connection is closed, -1: nothing, ever);
     none leaves the server's own answer. `upto`: how many bytes of that answer's body, or of the request's own where it
-    is not `done`, go through before the connection is closed.
+    is not `done`, go through before the connection is closed. `late`: the server gets it at the next `arrive`.
     """
 
     done: bool = True
@@ -21,6 +21,7 @@ class Fault:
     code: str = "TestError"
     upto: int | None = None
     body: str = ""
+    late: bool = False
 
 
 def refuses(status: int, code: str = "TestError") -> Fault:
@@ -31,6 +32,7 @@ def refuses(status: int, code: str = "TestError") -> Fault:
 PASSES = Fault()
 CUT = Fault(done=False, status=0)
 LOST = Fault(done=True, status=0)
+LATE = Fault(done=False, status=0, late=True)
 STALLS = Fault(done=False, status=-1)
 
 
@@ -50,6 +52,7 @@ class S3Proxy:
     asked: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     _rules: list[_Rule] = field(default_factory=list)
+    _late: list[tuple[bytes, bytes]] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def meets(self, asked: str, *faults: Fault, ever: bool = False) -> None:
@@ -59,6 +62,11 @@ class S3Proxy:
     def mend(self) -> None:
         """Nothing breaks any more."""
         self._rules.clear()
+
+    async def arrive(self) -> None:
+        """What is still under way comes to the server."""
+        while self._late:
+            await self._forward(*self._late.pop(0))
 
     def count(self, asked: str) -> int:
         """How many such requests came."""
@@ -90,6 +98,8 @@ class S3Proxy:
             length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
             size = int(length[1]) if length else 0
             body = await reader.readexactly(size if fault.upto is None or fault.done else min(fault.upto, size))
+            if fault.late:
+                self._late.append((head, body))
             if fault.status == -1:
                 await asyncio.sleep(3600)
             answer = await self._forward(head, body) if fault.done else b""

@@ -83,6 +83,19 @@ def test_a_picture_that_kills_its_analyser_is_told_why_and_the_next_one_is_answe
     run(story)
 
 
+def test_a_process_that_stood_still_beyond_the_deadline_blames_no_picture_that_was_answered(tmp_path: Path) -> None:
+    async def story() -> None:
+        limits = Limits(analysis_cpu=60, analysis_wall=8)
+        async with opened(1, limits) as analysers, analysers.turn(alone=False) as analyse:
+            asking = asyncio.ensure_future(analyse(killing.picture("slow", tmp_path)))
+            await asyncio.sleep(0.5)
+            assert not asking.done()
+            time.sleep(limits.analysis_wall + 1)  # noqa: ASYNC251 - as if by SIGSTOP, nothing of it runs
+            assert (await asking).width == 64
+
+    run(story)
+
+
 def test_what_a_library_prints_is_no_answer_but_lines_about_the_image(tmp_path: Path) -> None:
     async def story() -> None:
         with capture_logs([in_context]) as lines:

@@ -1,169 +1,72 @@
-"""Crash enumeration: for every call on a port, what if the process died there, the call failed, its reply was lost, or
-somebody else acted at that very moment? After a restart the promise holds each time."""
+"""Crash enumeration: for every call on a port, what if the process died there, the call failed, nobody told what became
+of it, or somebody else acted at that very moment? After a restart the promise holds each time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from rayhound import records
 from rayhound.domain import Request, Unavailable
-from rayhound.pipeline.accepting import House, requeue
+from rayhound.pipeline.accepting import House
 from rayhound.pipeline.settling import Outcome
 from rayhound.ports import Published, Put
-from tests.unit.fate import Death, Fault
-from tests.unit.world import Scenario, World, walk
+from tests.unit.fate import Fault, Strike
+from tests.unit.scenarios import (
+    ACTORS,
+    AT_THE_BROKER,
+    CASES,
+    DOG,
+    a_dog_is_waiting,
+    poison_is_waiting,
+    what_was_in_doubt_is_done,
+)
+from tests.unit.walk import Walk
+from tests.unit.world import World
 
-DOG = b"a dog"
-
-
-async def nothing(world: World) -> None:
-    pass
-
-
-async def a_dog_is_waiting(world: World) -> None:
-    await world.upload(DOG)
-
-
-async def a_dog_was_accepted_under_a_key(world: World) -> None:
-    await world.upload(DOG, "key")
-
-
-async def that_dog_was_analysed(world: World) -> None:
-    await world.upload(DOG, "key")
-    await world.consume()
-
-
-async def their_acceptors_died(world: World) -> None:
-    """Acceptances that ended at every stage, and that nobody finishes."""
-    for stage in range(1, 7):
-        world.fate.begin(Fault.DIES_BEFORE, stage, nobody)
-        with suppress(Death):
-            await world.upload(b"dog %d" % stage, f"key {stage}")
-        world.start()
-
-
-async def nobody() -> None:
-    pass
-
-
-async def poison_is_waiting(world: World) -> None:
-    await world.upload(b"poison")
-    await world.upload(DOG)
-
-
-async def garbage_is_waiting(world: World) -> None:
-    await world.upload(b"garbage")
-
-
-async def garbage_failed(world: World) -> None:
-    await world.upload(b"garbage")
-    await world.consume()
-
-
-async def the_queue_was_lost(world: World) -> None:
-    await world.upload(DOG)
-    world.broker.waiting.clear()
-    world.lost_queue = True
-
-
-async def its_key_was_removed_and_used_again(world: World) -> None:
-    """Keys may be removed from outside; the first image is then past its key, and never a loser."""
-    first = await world.upload(DOG, "key")
-    assert first
-    for key in [k for k in world.archive.objects if k.startswith("keys/")]:
-        del world.archive.objects[key]
-    await world.upload(b"another dog", "key")
-    world.keys_removed = True
-    accepted = await records.fact(world.archive, records.accepted_key(first))
-    await records.mark(world.archive, accepted)
-
-
-async def a_dog_is_sent(world: World) -> None:
-    await world.upload(DOG)
-
-
-async def a_dog_is_sent_with_the_key(world: World) -> None:
-    await world.upload(DOG, "key")
-
-
-async def another_image_is_sent_with_the_key(world: World) -> None:
-    """Only one of the two can have it, and whoever was told 202 does."""
-    await world.upload(b"another dog", "key")
-
-
-async def a_web_server_sweeps(world: World) -> None:
-    world.now += timedelta(minutes=2)
-    await world.sweep()
-
-
-async def a_consumer_settles(world: World) -> None:
-    await world.consume()
-
-
-async def everything_is_requeued(world: World) -> None:
-    async for _ in requeue(world.seen, failed=True):
-        pass
-
-
-async def somebody_else_sends_it_with_the_key(world: World) -> None:
-    await world.upload(DOG, "key", world.other_web_server())
-
-
-async def somebody_else_sweeps(world: World) -> None:
-    """And takes a marker without an image for an hour old, which `up` does at its start alone."""
-    world.now += timedelta(minutes=2)
-    await world.sweep(world.other_web_server(), expire=world.kept)
-
-
-async def somebody_else_settles(world: World) -> None:
-    await world.consume()
-
-
-Case = tuple[Scenario, Scenario]
-
-ACTS: dict[str, Case] = {
-    "accept": (nothing, a_dog_is_sent),
-    "accept with a key": (nothing, a_dog_is_sent_with_the_key),
-    "accept it again with its key": (a_dog_was_accepted_under_a_key, a_dog_is_sent_with_the_key),
-    "accept it again after it was analysed": (that_dog_was_analysed, a_dog_is_sent_with_the_key),
-    "accept another with the same key": (a_dog_was_accepted_under_a_key, another_image_is_sent_with_the_key),
-    "sweep": (their_acceptors_died, a_web_server_sweeps),
-    "sweep past the key": (its_key_was_removed_and_used_again, a_web_server_sweeps),
-    "settle": (a_dog_is_waiting, a_consumer_settles),
-    "settle poison": (poison_is_waiting, a_consumer_settles),
-    "settle garbage": (garbage_is_waiting, a_consumer_settles),
-    "requeue what failed": (garbage_failed, everything_is_requeued),
-    "requeue what the queue lost": (the_queue_was_lost, everything_is_requeued),
-}
-ACTORS: dict[str, Scenario] = {
-    "sends it with the key": somebody_else_sends_it_with_the_key,
-    "sweeps": somebody_else_sweeps,
-    "settles": somebody_else_settles,
-}
-
+SHORT = ("accept with a key in the end", "settle what was lent before")
 QUEUES = pytest.mark.parametrize("kept", [False, True], ids=["embedded", "broker"])
 
 
 @QUEUES
 @pytest.mark.parametrize("fault", [f for f in Fault if f is not Fault.SECOND_ACTOR])
-@pytest.mark.parametrize("act", ACTS)
-def test_the_promise_holds_wherever_a_fault_strikes(tmp_path: Path, kept: bool, fault: Fault, act: str) -> None:
-    prepare, scenario = ACTS[act]
-    calls = asyncio.run(walk(tmp_path, kept, fault, prepare, scenario, nothing))
-    assert calls >= 3, "the fault struck nowhere"
+@pytest.mark.parametrize("case", CASES)
+def test_the_promise_holds_wherever_a_fault_strikes(tmp_path: Path, kept: bool, fault: Fault, case: str) -> None:
+    calls = asyncio.run(Walk(tmp_path, kept, CASES[case]).once(fault))
+    assert calls >= 1, "the fault struck nowhere"
 
 
 @QUEUES
 @pytest.mark.parametrize("actor", ACTORS)
-@pytest.mark.parametrize("act", ACTS)
-def test_the_promise_holds_whenever_somebody_else_acts(tmp_path: Path, kept: bool, actor: str, act: str) -> None:
-    prepare, scenario = ACTS[act]
-    calls = asyncio.run(walk(tmp_path, kept, Fault.SECOND_ACTOR, prepare, scenario, ACTORS[actor]))
+@pytest.mark.parametrize("case", CASES)
+def test_the_promise_holds_whenever_somebody_else_acts(tmp_path: Path, kept: bool, actor: str, case: str) -> None:
+    calls = asyncio.run(Walk(tmp_path, kept, CASES[case]).once(Fault.SECOND_ACTOR, ACTORS[actor]))
     assert calls >= 3, "nobody else acted"
+
+
+@pytest.mark.parametrize("actor", AT_THE_BROKER)
+@pytest.mark.parametrize("case", CASES)
+def test_the_promise_holds_whatever_happens_at_the_broker(tmp_path: Path, actor: str, case: str) -> None:
+    calls = asyncio.run(Walk(tmp_path, True, CASES[case]).once(Fault.SECOND_ACTOR, AT_THE_BROKER[actor]))
+    assert calls >= 3, "nothing happened at the broker"
+
+
+@QUEUES
+@pytest.mark.parametrize("second", [Fault.DIES_AFTER, Fault.NOT_DONE, Fault.REPLY_LOST])
+@pytest.mark.parametrize("first", [Fault.DIES_AFTER, Fault.NOT_DONE, Fault.REPLY_LOST])
+@pytest.mark.parametrize("case", SHORT)
+def test_the_promise_holds_wherever_two_faults_strike(
+    tmp_path: Path, kept: bool, case: str, first: Fault, second: Fault
+) -> None:
+    assert asyncio.run(Walk(tmp_path, kept, CASES[case]).twice(first, second)) >= 3
+
+
+@QUEUES
+@pytest.mark.parametrize("case", SHORT)
+def test_the_promise_holds_whenever_what_was_in_doubt_is_done_after_all(tmp_path: Path, kept: bool, case: str) -> None:
+    walk = Walk(tmp_path, kept, CASES[case])
+    assert asyncio.run(walk.twice(Fault.DONE_LATER, Fault.SECOND_ACTOR, what_was_in_doubt_is_done)) >= 3
 
 
 Told = Callable[[World], Awaitable[None]]
@@ -217,6 +120,22 @@ def test_analysers_that_die_of_everything_condemn_nothing(tmp_path: Path, kept: 
         world.analysers.sound = True
         assert await world.consume() == [Outcome.ANALYSED]
         await world.check()
+
+    run(tmp_path, kept, told)
+
+
+@QUEUES
+def test_a_sender_who_is_told_that_the_storage_is_full_left_nothing(tmp_path: Path, kept: bool) -> None:
+    async def told(world: World) -> None:
+        for put in range(1, 6):
+            world.start()
+            world.fate.strikes = [Strike(Fault.FULL, put)]
+            await world.upload(b"dog %d" % put, f"key {put}")
+        await world.afterwards()
+        await world.check()
+        kept = {content for content, _ in world.archive.objects.values()}
+        assert len(world.refused) == 2, "no room for its marker, no room for its image"
+        assert not world.refused & kept
 
     run(tmp_path, kept, told)
 

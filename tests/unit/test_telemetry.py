@@ -21,7 +21,7 @@ from rayhound.domain import TRACEPARENT, Header, Request, Upload, new_image_id
 from rayhound.pipeline.accepting import accept, requeue
 from rayhound.pipeline.settling import Outcome, settle
 from rayhound.ports import Delivery
-from tests.unit.fate import Fault
+from tests.unit.fate import Fault, Strike
 from tests.unit.world import World
 
 KINDS_OF_LINES = """
@@ -140,7 +140,7 @@ def test_lines_about_many_images_at_once_each_carry_their_own_ids_and_trace(tmp_
 
 def test_a_trace_survives_whoever_completes_the_acceptance_and_a_requeue(tmp_path: Path) -> None:
     async def told(world: World) -> None:
-        world.fate.begin(Fault.REFUSED, 4, nobody)  # the publish: a sweep does it again
+        world.fate.strikes.append(Strike(Fault.REFUSED, 4))  # the publish: a sweep does it again
         image_id = await send(world, 7)
         world.now += timedelta(minutes=2)
         with capture_logs([telemetry.in_context]) as lines:
@@ -155,10 +155,6 @@ def test_a_trace_survives_whoever_completes_the_acceptance_and_a_requeue(tmp_pat
         assert {line["trace_id"] for line in lines} == {f"{8:032x}"}
 
     run(tmp_path, told)
-
-
-async def nobody() -> None:
-    pass
 
 
 def value(name: str, registry: CollectorRegistry = telemetry.CONSUMER, **labels: str) -> float:
@@ -185,7 +181,7 @@ def test_every_delivery_counts_by_its_outcome_and_each_stage_by_its_time(tmp_pat
         await send(world)
         [delivery] = await taken(world, 1)
         assert await settle(replace(world.desk(), archive_id="another"), delivery) is Outcome.FOREIGN
-        world.fate.begin(Fault.REFUSED, 1, nobody)
+        world.fate.strikes.append(Strike(Fault.REFUSED, 1))
         [delivery] = await taken(world, 1)
         desk = world.desk()
         desk.patience.stopping.set()

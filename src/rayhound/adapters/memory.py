@@ -53,12 +53,12 @@ class Broker:
     """What a broker keeps when its clients die: requests in order, whether each was lent before, and dead letters."""
 
     waiting: deque[tuple[Request, bool]] = field(default_factory=deque)
-    lent: list[Request] = field(default_factory=list)
+    lent: list["_Lent"] = field(default_factory=list)
     dead: list[Request] = field(default_factory=list)
 
     def disconnect(self) -> None:
         """A client went away: what it had in hand is lent again, first."""
-        self.waiting.extendleft((request, True) for request in reversed(self.lent))
+        self.waiting.extendleft((lent.request, True) for lent in reversed(self.lent))
         self.lent.clear()
 
 
@@ -88,16 +88,20 @@ class MemoryQueue:
         while True:
             if self.broker.waiting and len(self.broker.lent) < self.prefetch:
                 request, before = self.broker.waiting.popleft()
-                self.broker.lent.append(request)
-                yield _Lent(self, request, before)
+                lent = _Lent(self, request, before)
+                self.broker.lent.append(lent)
+                yield lent
             else:
                 self._changed.clear()
                 await self._changed.wait()
 
-    def settle(self, request: Request) -> None:
-        """One lending ended."""
-        self.broker.lent.remove(request)
+    def settle(self, lent: "_Lent") -> bool:
+        """A lending ends; whether it still was one: after a lost connection nobody hears of it."""
+        if lent not in self.broker.lent:
+            return False
+        self.broker.lent.remove(lent)
         self._changed.set()
+        return True
 
 
 class _Lent:
@@ -107,12 +111,12 @@ class _Lent:
         self._queue = queue
 
     async def ack(self) -> None:
-        self._queue.settle(self.request)
+        self._queue.settle(self)
 
     async def release(self) -> None:
-        self._queue.broker.waiting.appendleft((self.request, True))
-        self._queue.settle(self.request)
+        if self._queue.settle(self):
+            self._queue.broker.waiting.appendleft((self.request, True))
 
     async def reject(self) -> None:
-        self._queue.broker.dead.append(self.request)
-        self._queue.settle(self.request)
+        if self._queue.settle(self):
+            self._queue.broker.dead.append(self.request)

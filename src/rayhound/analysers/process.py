@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import signal
 from collections.abc import Sequence
@@ -90,15 +91,17 @@ class Analyser:
 
     async def _answer(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
         assert process.stdout is not None
+        reading = asyncio.create_task(process.stdout.readline())
         try:
-            async with asyncio.timeout(self._limits.analysis_wall):
-                line = await process.stdout.readline()
-        except TimeoutError:
-            await self.end()
-            raise AnalyserDied(f"did not answer within {self._limits.analysis_wall:g} s") from None
+            if not await _in_time(reading, self._limits.analysis_wall):
+                await self.end()
+                raise AnalyserDied(f"did not answer within {self._limits.analysis_wall:g} s")
         except asyncio.CancelledError:
             self._kill()
             raise
+        finally:
+            reading.cancel()
+        line = reading.result()
         answer: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
         if answer and not answer.keys() & {"died", "refused"}:
             return answer
@@ -113,6 +116,17 @@ class Analyser:
                 return await process.wait()
         await self.end()
         return None
+
+
+async def _in_time(task: asyncio.Task[bytes], seconds: float) -> bool:
+    """Whether a task is done within some seconds that we were there to see: all that we slept through count as one.
+
+    Else a process that was stopped for longer would find the deadline over and an answer that had come long ago.
+    """
+    for _ in range(math.ceil(seconds)):
+        if (await asyncio.wait({task}, timeout=min(seconds, 1.0)))[0]:
+            return True
+    return False
 
 
 def _obituary(code: int | None, limits: Limits) -> str:

@@ -71,7 +71,10 @@ async def accept(house: House, upload: Upload, spooled: Path) -> Accepted:
         raise
     if put is Put.OTHER:
         raise InDoubt(f"other bytes lie where image {marker.image_id} belongs")
-    return await complete(house, marker, acceptor=True)
+    try:
+        return await complete(house, marker, acceptor=True)
+    except StorageFull as e:  # no refusal any more: the image is stored, and a sweep finishes it once there is room
+        raise InDoubt(e.detail, e.hint) from e
 
 
 async def complete(house: House, marker: Marker, acceptor: bool = False) -> Accepted:

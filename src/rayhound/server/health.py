@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, disable_cr
 
 from rayhound.domain import Broken, RayhoundError
 from rayhound.ports import Publisher
-from rayhound.server.room import Room
+from rayhound.server.room import Room, require
 from rayhound.telemetry import CHECK, READY
 
 PATIENCE = 0.5  # seconds: a probe of Kubernetes waits for one
@@ -34,9 +34,7 @@ Checks = Sequence[Callable[[], Awaitable[Check]]]
 async def archive(room: Room) -> Check:
     """The archive. Away or full it is shown, but not vital: every replica would be unready at once; broken it is."""
     try:
-        async with asyncio.timeout(2 * PATIENCE):
-            await room.look(PATIENCE)
-            await room.require(0)
+        require(await room.look(PATIENCE), 0)
     except RayhoundError as e:
         return Check("archive", False, isinstance(e, Broken), e.detail, e.hint)
     return Check("archive", True)
