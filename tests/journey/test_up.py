@@ -154,6 +154,7 @@ def test_a_full_disk_refuses_uploads_and_recovers_by_itself(small_disk: Path, fr
     up.log = small_disk.parent / "up.log"
     try:
         with up:
+            up.until_ready()
             kept = []
             for _ in range(20):
                 answer = up.send(big)
