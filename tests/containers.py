@@ -106,11 +106,6 @@ class Composed(Server):
                 return
         raise AssertionError(self("logs", "--no-color", "web-server"))
 
-    def down(self) -> None:
-        """`docker compose down`; what its consumers logged is kept first."""
-        self.gather()
-        self("down")
-
     def gather(self) -> None:
         """Add to the log what the consumers logged in the containers that are there."""
         with self.log.open("a") as log:

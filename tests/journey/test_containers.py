@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rayhound import __version__
+from tests import guides
 from tests.containers import CONTAINED, ROOT, Composed, docker, inspected, run_docker
 from tests.journey.ledger import Ledger, Verdict, judge, send_until_accepted
 from tests.journey.upping import PATIENCE, Server, within
@@ -18,6 +19,7 @@ from tests.pictures import encoded, scene
 
 MOST_BYTES = 400_000_000
 UPLOADS = 120
+OPERATIONS = "docs/guides/operations.md"
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ def test_a_part_without_its_settings_ends_and_says_why(
     assert hint in said[1]
 
 
-def test_composed_parts_lose_nothing_when_killed_and_go_on_after_down_and_up(
+def test_composed_parts_lose_nothing_by_kills_by_down_and_up_and_by_a_restore(
     image: str, cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Composed(image, tmp_path / "consumers.log") as parts:
@@ -120,15 +122,22 @@ def test_composed_parts_lose_nothing_when_killed_and_go_on_after_down_and_up(
         with capsys.disabled():
             print(f"\ncompose: up in {started:.0f} s; broker and consumer killed: {verdict}")
         assert (verdict.uploads, verdict.lost, verdict.doubled, verdict.failed) == (UPLOADS + 1, 0, 0, 0)
+        queued, folder = [picture], {"COMPOSE_FILE": str(ROOT / "compose.yaml"), **parts.environment}
         parts("stop", "consumer")
         assert inspected(parts.container("consumer"))["State"]["ExitCode"] == 0
-        queued = [parts.accepted(dog(number)) for number in range(5)]
-        parts.down()
+        queued += [parts.accepted(dog(number)) for number in range(5)]
+        [backup] = guides.blocks(OPERATIONS, "run with compose: backup")
+        guides.run(backup, tmp_path, folder)
+        parts("down")
         parts.up()
-        assert parts.record(picture)["contains"] == "cat"
         assert {parts.answered(image_id)["status"] for image_id in queued} == {"analysed"}
         parts("stop", "web-server")
         assert inspected(parts.container("web-server"))["State"]["ExitCode"] == 0
+        parts("down", "--volumes")
+        [restore] = guides.blocks(OPERATIONS, "run with compose: restore")
+        guides.run(restore, tmp_path, folder, seconds=4 * PATIENCE)
+        assert parts.record(picture)["contains"] == "cat"
+        assert {parts.answered(image_id, 4 * PATIENCE)["status"] for image_id in queued} == {"analysed"}
 
 
 def killed_while_uploading(parts: Composed, before: tuple[str, bytes]) -> Verdict:
