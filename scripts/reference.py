@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from rayhound import telemetry
 from rayhound.cli import app
@@ -40,11 +40,16 @@ A value that cannot be read stops the process with its name and a hint.
 
 METRICS = """# Metrics
 
-`/metrics` speaks the text format of Prometheus. Times are in seconds, sizes in bytes.
-
-| Metric | Kind | Labels | What it is |
-|---|---|---|---|
+`/metrics` speaks the text format of Prometheus. Times are in seconds, sizes in bytes. A web server and a consumer show
+those of every process and their own; `rayhound up`, which is both, shows all. Beside these there are `process_…`, about
+the process itself (CPU, memory, open files), without its analysers, which are processes of their own.
 """
+ROLES = {
+    "Every process": telemetry.EVERY_PROCESS,
+    "A web server": telemetry.WEB_SERVER,
+    "A consumer": telemetry.CONSUMER,
+}
+TABLE = "| Metric | Kind | Labels | What it is |\n|---|---|---|---|\n"
 
 
 def command_line() -> str:
@@ -84,15 +89,18 @@ def settings() -> str:
 
 
 def metrics() -> str:
-    """The page about every metric."""
-    rows = []
-    for metric in vars(telemetry).values():
+    """The page about every metric, role by role."""
+    tables = (f"\n## {role}\n\n{TABLE}{''.join(_rows(registry))}" for role, registry in ROLES.items())
+    return GENERATED + "\n" + METRICS + "".join(tables)
+
+
+def _rows(registry: CollectorRegistry) -> Iterator[str]:
+    for metric in registry._collector_to_names:
         if isinstance(metric, (Counter, Gauge, Histogram)):
             family = next(iter(metric.describe()))
             name = family.name + ("_total" if family.type == "counter" else "")
             labels = ", ".join(f"`{label}`" for label in metric._labelnames)
-            rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |\n")
-    return GENERATED + "\n" + METRICS + "".join(rows)
+            yield f"| `{name}` | {family.type} | {labels} | {family.documentation} |\n"
 
 
 PAGES: dict[str, Callable[[], str]] = {"cli.md": command_line, "settings.md": settings, "metrics.md": metrics}

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -24,7 +25,7 @@ SOON = 60.0  # generous: the machine may be busy with something else
 def a_request() -> Request:
     """A request that nobody made before."""
     image_id = new_image_id()
-    return Request(image_id, "an archive", f"for {image_id}")
+    return Request(image_id, "an archive", f"for {image_id}", requested_at=datetime.now(UTC))
 
 
 def some_queues() -> Queues:

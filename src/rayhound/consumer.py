@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from rayhound.domain import Misconfigured, RayhoundError, Request
 from rayhound.pipeline.settling import Desk, Outcome, settle
 from rayhound.ports import Delivery, Subscriber
-from rayhound.telemetry import log
+from rayhound.telemetry import about, log
 
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -105,7 +105,8 @@ class Consumer:
                 f"the queue holds a request of archive {request.archive_id}, and this consumer's is {ours}",
                 "set RAYHOUND_ARCHIVE right; or, if that archive is gone, purge the queue and run `rayhound requeue`",
             )
-        log().error("foreign_request", image_id=request.image_id, why=self.trouble.detail, hint=self.trouble.hint)
+        with about(request):
+            log().error("foreign_request", why=self.trouble.detail, hint=self.trouble.hint)
 
 
 async def _either(stopping: asyncio.Task[bool], *others: asyncio.Task[Any]) -> None:

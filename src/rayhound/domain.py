@@ -32,6 +32,7 @@ from enum import StrEnum
 from typing import Any
 
 CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 MODEL_WORD = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 
@@ -242,16 +243,22 @@ class Upload:
     file_name: str | None = None
     correlation_id: str | None = None
     idempotency_key: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What waits in the queue: analyse this image, of this archive, in this try."""
+    """What waits in the queue: analyse this image, of this archive, in this try.
+
+    `traceparent` is the trace that its sender named (W3C Trace Context, 3.2), `requested_at` when it was published.
+    """
 
     image_id: str
     archive_id: str
     correlation_id: str
     retry: int = 0
+    traceparent: str | None = None
+    requested_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

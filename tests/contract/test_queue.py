@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
@@ -88,7 +89,8 @@ async def publish(opened: Opened, request: Request) -> str:
 
 def a_request() -> Request:
     image_id = new_image_id()
-    return Request(image_id, "an archive", f"for {image_id}", retry=2)
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    return Request(image_id, "an archive", f"for {image_id}", 2, trace, datetime.now(UTC))
 
 
 async def take(queue: Queue, count: int, seconds: float = 5) -> list[Delivery]:

@@ -4,6 +4,8 @@ import asyncio
 import json
 import re
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import aio_pika
@@ -13,7 +15,6 @@ from structlog.testing import capture_logs
 from rayhound.adapters.rabbitmq import Queues, messages, subscribing
 from rayhound.domain import Misconfigured, Unavailable
 from rayhound.ports import Published
-from rayhound.telemetry import TRACEPARENT
 from tests.brokers import RabbitBroker
 from tests.rabbits import (
     PREFETCH,
@@ -33,12 +34,11 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_person_can_read_a_message_in_the_management_page(site: Site) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    token = TRACEPARENT.set(trace)
-    request = await site.publish()
-    TRACEPARENT.reset(token)
+    request = replace(a_request(), traceparent=trace, requested_at=datetime(2026, 11, 23, 10, 15, 2, 345_678, UTC))
+    await site.queue.publish(request, "outbox/x.1")
     message = await taken_from(site.broker.url, site.queues.images)
     event = json.loads(message.body)
-    assert event.pop("time").startswith("20")
+    assert event.pop("time") == "2026-11-23T10:15:02.345678Z"
     assert event.pop("id") == message.message_id
     assert event == {
         "specversion": "1.0",
@@ -57,22 +57,23 @@ async def test_a_person_can_read_a_message_in_the_management_page(site: Site) ->
     assert message.delivery_mode == 2
     assert (message.content_type, message.app_id) == ("application/cloudevents+json", "rayhound")
     assert message.type == "rayhound.analysis.requested"
-    assert message.timestamp is not None
+    assert message.timestamp == datetime(2026, 11, 23, 10, 15, 2, tzinfo=UTC)
     assert message.headers["traceparent"] == trace
 
 
-async def test_a_trace_travels_from_who_publishes_to_who_is_lent(site: Site) -> None:
-    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    token = TRACEPARENT.set(trace)
-    await site.publish()
-    TRACEPARENT.set("not a trace")
-    await site.publish()
-    TRACEPARENT.reset(token)
+@pytest.mark.parametrize(
+    ("headers", "time"), [({}, None), ({"traceparent": "not a trace"}, "yesterday"), ({"traceparent": 7}, 20261123)]
+)
+async def test_a_message_without_a_trace_or_a_time_that_can_be_read_is_lent_without(
+    site: Site, headers: dict[str, Any], time: object
+) -> None:
+    request = replace(a_request(), requested_at=None)
+    event = json.loads(messages.written(request).body) | {"time": time}
+    async with channel_of(site.broker.url) as channel:
+        message = aio_pika.Message(json.dumps(event).encode(), headers=headers)
+        await channel.default_exchange.publish(message, site.queues.images)
     async with aclosing(site.queue.deliveries()) as deliveries:
-        await next_of(deliveries)
-        assert TRACEPARENT.get() == trace
-        await next_of(deliveries)
-        assert TRACEPARENT.get() is None
+        assert (await next_of(deliveries)).request == request
 
 
 async def test_both_queues_are_quorum_queues_that_lose_nothing(site: Site) -> None:

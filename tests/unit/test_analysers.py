@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from rayhound.analysers.pool import Analysers, command
-from rayhound.domain import AnalyserDied, Contains, Draining, Findings, Limits, Unreadable, Unsound
+from rayhound.domain import AnalyserDied, Contains, Draining, Findings, Limits, Request, Unreadable, Unsound
 from rayhound.settings import DEFAULT_MODEL
+from rayhound.telemetry import about, in_context
 from tests import killing, pictures
 from tests.analysing import KILLING, ask, kill_idle, opened, pids, run, state
 
@@ -81,10 +83,14 @@ def test_a_picture_that_kills_its_analyser_is_told_why_and_the_next_one_is_answe
     run(story)
 
 
-def test_what_a_library_prints_is_no_answer(tmp_path: Path) -> None:
+def test_what_a_library_prints_is_no_answer_but_lines_about_the_image(tmp_path: Path) -> None:
     async def story() -> None:
-        async with opened() as analysers:
-            assert (await ask(analysers, killing.picture("print", tmp_path))).width == 64
+        with capture_logs([in_context]) as lines:
+            async with opened() as analysers:
+                with about(Request("an image", "an archive", "visit:17")):
+                    assert (await ask(analysers, killing.picture("print", tmp_path))).width == 64
+        said = [(line["text"], line["correlation_id"]) for line in lines if line["event"] == "analyser_said"]
+        assert said == [("a library's chatter", "visit:17"), ("and its C code's", "visit:17")]
 
     run(story)
 

@@ -14,12 +14,17 @@ from rayhound.analysers.pool import Analysers, command
 from rayhound.domain import Limits, Misconfigured, Unsound
 from rayhound.settings import DEFAULT_MODEL
 from tests import pictures
-from tests.analysing import KILLING, LIMITS, ask, kill_idle, run
+from tests.analysing import KILLING, LIMITS, ask, kill_idle, opened, run
+
+
+def value(name: str, **labels: str) -> float:
+    """What one sample says now; 0 before it is there."""
+    return telemetry.CONSUMER.get_sample_value(name, labels) or 0
 
 
 def replaced() -> float:
     """How many analysers were replaced: one at each test that they do not pass."""
-    return telemetry.REGISTRY.get_sample_value("rayhound_analysers_replaced_total") or 0
+    return value("rayhound_analysers_replaced_total")
 
 
 @pytest.fixture
@@ -118,5 +123,24 @@ def test_another_model_under_the_same_name_is_not_used_before_a_restart(tmp_path
             with pytest.raises(Unsound, match=r"pets@1-.* began with pets@0-") as refused:
                 await ask(analysers, calm)
             assert "restart" in refused.value.hint
+
+    run(story)
+
+
+def test_the_metrics_tell_how_many_analysers_run_with_which_model_and_how_long_a_turn_is_waited_for(calm: Path) -> None:
+    async def story() -> None:
+        waits = "rayhound_analysis_stage_seconds_count"
+        before, dead = value(waits, stage="waiting"), replaced()
+        async with opened(2) as analysers:
+            assert value("rayhound_analysers_alive") == 2
+            assert value("rayhound_model_info", model=analysers.model.label) == 1
+            await ask(analysers, calm)
+            assert value(waits, stage="waiting") == before + 1
+            await kill_idle(analysers)
+            assert value("rayhound_analysers_alive") == 0
+            await ask(analysers, calm)
+            assert value("rayhound_analysers_alive") == 2
+            assert replaced() == dead + 2
+        assert value("rayhound_analysers_alive") == 0
 
     run(story)

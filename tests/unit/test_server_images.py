@@ -193,5 +193,6 @@ def test_the_docs_need_no_internet_and_describe_every_call(site: Site) -> None:
     }
     upload = paths["/upload"]["post"]
     assert {"202", "400", "408", "413", "415", "422", "429", "503", "507"} == set(upload["responses"])
-    assert [p["name"] for p in upload["parameters"]] == ["Idempotency-Key", "X-Correlation-ID", "Prefer"]
+    taken = ["Idempotency-Key", "X-Correlation-ID", "traceparent", "Prefer"]
+    assert [p["name"] for p in upload["parameters"]] == taken
     assert "image" in upload["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]

@@ -1,16 +1,17 @@
 """How uploads are answered."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from rayhound import records
 from rayhound.domain import Broken, Limits, RayhoundError, Unavailable
+from rayhound.telemetry import in_context
 from tests.unit.server_site import Site, files, picture, problem
 
 ACCEPTED = "rayhound_images_accepted_total"
@@ -56,7 +57,7 @@ def test_an_accepted_image_is_answered_with_its_id_and_can_be_read_back(site: Si
 
 
 def test_a_callers_correlation_id_comes_back_in_answer_record_and_every_log_line(site: Site) -> None:
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs([in_context]) as lines:
         good = site.ask("POST", "/upload", headers={"X-Correlation-ID": "visit:17"}, **files(picture()))
         bad = site.ask("POST", "/upload", headers={"X-Correlation-ID": "visit:17"}, **files(b"text"))
     assert good.json()["correlation_id"] == good.headers["x-correlation-id"] == bad.headers["x-correlation-id"]
@@ -184,6 +185,23 @@ def test_readyz_looks_again_as_soon_as_an_upload_failed(site: Site) -> None:
     site.visit(visit)
 
 
+@pytest.mark.parametrize("given", ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "not a trace", None])
+def test_a_trace_is_kept_with_the_image_and_in_every_log_line_and_what_is_none_is_ignored(
+    site: Site, given: str | None
+) -> None:
+    valid = given if given and given.startswith("00-") else None
+    headers = {"traceparent": given} if given else {}
+    with capture_logs([in_context]) as lines:
+        good = site.ask("POST", "/upload", headers=headers, **files(picture()))
+        site.ask("POST", "/upload", headers=headers, **files(b"text"))
+    image_id = good.json()["image_id"]
+    accepted = json.loads(site.archive.objects[records.accepted_key(image_id)][0])
+    assert accepted["traceparent"] == valid
+    assert [line["event"] for line in lines] == ["accepted", "refused"]
+    assert [line.get("trace_id") for line in lines] == ([valid[3:35]] * 2 if valid else [None, None])
+    assert (lines[0]["image_id"], lines[0]["media_type"]) == (image_id, "image/jpeg")
+
+
 def test_text_where_a_file_was_meant_is_refused_with_the_missing_at_sign(site: Site) -> None:
     head = {"Content-Type": "multipart/form-data; boundary=X"}
     form = b'--X\r\nContent-Disposition: form-data; name="image"\r\n\r\ncat.jpg\r\n--X--\r\n'
@@ -197,7 +215,7 @@ def test_more_uploads_than_fit_are_429(site: Site) -> None:
 
 
 def test_the_metrics_count_what_was_accepted_and_refused(site: Site) -> None:
-    refused = 'rayhound_uploads_refused_total{status="415"}'
+    refused = 'rayhound_uploads_refused_total{reason="not-an-image"}'
     before = site.ask("GET", "/metrics").text
     site.ask("POST", "/upload", **files(picture()))
     site.ask("POST", "/upload", **files(b"text"))
@@ -206,3 +224,17 @@ def test_the_metrics_count_what_was_accepted_and_refused(site: Site) -> None:
     assert value(after, refused) - value(before, refused) == 1
     assert value(after, "rayhound_uploads_spooling") == 0
     assert "_created" not in after
+
+
+def test_the_metrics_tell_whether_all_is_well_and_nothing_of_other_roles(site: Site) -> None:
+    site.archive.free = 500_000_000
+    text = site.ask("GET", "/metrics").text
+    room = [value(text, f"rayhound_archive_{name}_bytes") for name in ("free", "size", "reserve")]
+    assert room == [500_000_000, 1_000_000_000, 50_000_000]
+    well = [value(text, name) for name in ("rayhound_ready", 'rayhound_check_ok{check="archive"}')]
+    assert well == [1, 1]
+    assert "process_cpu_seconds_total" in text
+    assert "rayhound_analysers_alive" not in text
+    site.archive.free = 1_000_000
+    text = site.ask("GET", "/metrics").text
+    assert [value(text, name) for name in ("rayhound_ready", 'rayhound_check_ok{check="archive"}')] == [1, 0]

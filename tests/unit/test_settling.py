@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from rayhound import records
 from rayhound.pipeline.accepting import Again, requeue
 from rayhound.pipeline.settling import Outcome, settle
+from rayhound.telemetry import in_context
 from tests.unit.world import MODEL, World
 
 DOG = b"a dog"
@@ -37,7 +38,7 @@ async def reason(world: World, image_id: str) -> str:
 def test_an_image_is_retrieved_and_analysed_in_two_log_lines(tmp_path: Path) -> None:
     async def told(world: World) -> None:
         image_id = await world.upload(DOG)
-        with capture_logs() as logged:
+        with capture_logs([in_context]) as logged:
             assert await world.consume() == [Outcome.ANALYSED]
         assert [e["event"] for e in logged] == ["retrieved", "analysed"]
         assert logged[1] == {
@@ -190,7 +191,7 @@ def test_an_analysis_that_somebody_else_stored_first_stands_and_is_logged_by_the
             await world.archive.put(records.analysis_key(image_id, MODEL.label), theirs)
 
         delivery = await world.take()
-        with capture_logs() as logged:
+        with capture_logs([in_context]) as logged:
             settling = asyncio.create_task(settle(world.desk(), delivery))
             while not world.analysers.tried:
                 await asyncio.sleep(0)

@@ -33,6 +33,7 @@ from rayhound.pipeline.accepting import House, accept, requeue, sweep
 from rayhound.pipeline.patience import Patience
 from rayhound.pipeline.settling import Analyse, Desk, Outcome, settle
 from rayhound.ports import Delivery
+from rayhound.telemetry import in_context
 from tests.unit.fate import Death, Fate, FatefulArchive, FatefulPublisher, Fault, Queue
 
 MODEL = Model("fake", "1.0", "0123456789abcdef" * 4)
@@ -185,6 +186,7 @@ class World:
         assert folders == set(ids), "something is left of what was not accepted"
         assert not [key for key in self.archive.objects if key.startswith("outbox/")], "markers left"
         assert not self.broker.dead, "dead letters"
+        assert all({"image_id", "correlation_id"} <= e.keys() for e in self.logged), "a line about nobody"
         analysed = [(e["image_id"], e["model"]) for e in self.logged if e["event"] == "analysed"]
         assert len(analysed) == len(set(analysed)), "analysed twice"
 
@@ -195,7 +197,7 @@ Scenario = Callable[[World], Awaitable[None]]
 async def walk(tmp_path: Path, kept: bool, fault: Fault, prepare: Scenario, act: Scenario, actor: Scenario) -> int:
     """Let the fault strike at every call of `act` in turn, and check the promise each time; the number of calls."""
     for at in range(1, 500):
-        with capture_logs() as logged:
+        with capture_logs([in_context]) as logged:
             world = World(tmp_path, kept)
             world.logged = logged
             await prepare(world)

@@ -71,7 +71,7 @@ class EmbeddedQueue:
         try:
             await self._archive.delete(held.marker)
         except TryLater as e:  # left over, it comes again and is found settled
-            log().warning("marker_left", image_id=held.request.image_id, why=e.detail)
+            log().warning("marker_left", why=e.detail)
         self._markers.discard(held.marker)
         del self._held[held.request.image_id]
         self._returned()

@@ -76,6 +76,7 @@ def _take_pipes() -> tuple[TextIO, TextIO]:
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
+    sys.stdout = sys.stderr  # which is not kept back until much later, or for ever
     return questions, answers
 
 

@@ -81,6 +81,7 @@ class Analysers:
 
     async def __aenter__(self) -> "Analysers":
         """Start the keeper, who starts the analysers; `sound` tells when they may be used."""
+        telemetry.ANALYSERS.set_function(lambda: self.alive)
         self._stack.push_async_callback(self._end_all)
         keeper = asyncio.create_task(self._keep())
         self._stack.push_async_callback(asyncio.wait, [keeper])
@@ -118,7 +119,8 @@ class Analysers:
         With `alone`, until no other turn is taken; none begins before this one ends. Raises `Unsound` or `Draining`.
         Calling what it gives raises `Unreadable`, or `AnalyserDied`, after which nothing begins until all are tested.
         """
-        seat = await self._take(alone)
+        with telemetry.WAITING.time():
+            seat = await self._take(alone)
         try:
             yield lambda path: self._analyse(seat, path)
         finally:
@@ -198,7 +200,6 @@ class Analysers:
 
     def _suspect(self) -> None:
         self._under_test = True
-        telemetry.ANALYSERS.set(self.alive)
         self._notify()
 
     async def _keep(self) -> None:
@@ -207,7 +208,6 @@ class Analysers:
             await self._until(lambda: self._under_test and not self._analysing)
             self._unsound = await self._test()
             self._under_test = False
-            telemetry.ANALYSERS.set(self.alive)
             self._tell()
             self._serve()
             self._notify()
@@ -240,6 +240,8 @@ class Analysers:
         except Exception as e:
             return _explained(e)
         self._model = self._model or self._seats[0].model
+        if self._model is not None:
+            telemetry.MODEL.labels(self._model.label).set(1)
         return None
 
     async def _with_each(self, step: Callable[[Seat], Awaitable[None]]) -> None:
@@ -281,7 +283,7 @@ class Analysers:
 
     async def _end_all(self) -> None:
         await asyncio.gather(*(seat.analyser.end() for seat in self._seats if seat.analyser))
-        telemetry.ANALYSERS.set(self.alive)
+        telemetry.ANALYSERS.set_function(lambda: 0)
 
 
 def _explained(failure: Exception) -> RayhoundError:

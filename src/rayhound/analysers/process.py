@@ -6,10 +6,12 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
 from rayhound.domain import AnalyserDied, Classification, Contains, Findings, Limits, Misconfigured, Model, Unreadable
+from rayhound.telemetry import log
 
 LAST_WORDS_SECONDS = 1.0
 
@@ -23,6 +25,8 @@ class Analyser:
         self._limits = limits
         self._process: asyncio.subprocess.Process | None = None
         self._dismissed = False
+        self._listening: asyncio.Task[None] | None = None
+        self._about = copy_context()
 
     @property
     def dead(self) -> bool:
@@ -34,7 +38,10 @@ class Analyser:
         pipe = asyncio.subprocess.PIPE
         # OpenBLAS, which numpy brings and nothing here uses, would start a thread for every core in every analyser.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-        self._process = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=pipe, env=environment)
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+        )
+        self._listening = asyncio.create_task(self._listen(self._process))
         return Model(**(await self._answer(self._process))["model"])
 
     async def ask(self, path: Path) -> Findings:
@@ -44,6 +51,7 @@ class Analyser:
         """
         if self._process is None or self._process.stdin is None:
             raise AnalyserDied("was never started")
+        self._about = copy_context()
         self._process.stdin.write(json.dumps({"path": str(path)}).encode() + b"\n")
         answer = await self._answer(self._process)
         if "unreadable" in answer:
@@ -58,6 +66,21 @@ class Analyser:
         self._kill()
         if self._process is not None:
             await self._process.wait()
+        if self._listening is not None:
+            await asyncio.wait({self._listening}, timeout=LAST_WORDS_SECONDS)
+            self._listening.cancel()
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Log what libraries write to its stderr, line by line, as said of the image that it was asked about last."""
+        assert process.stderr is not None
+        while True:
+            try:
+                line = await process.stderr.readline()
+            except ValueError:  # longer than 64 KB, and nothing to read
+                continue
+            if not line:
+                return
+            self._about.run(log().warning, "analyser_said", text=line.decode(errors="replace").rstrip())
 
     def _kill(self) -> None:
         self._dismissed = True

@@ -1,6 +1,7 @@
 """Options that several commands share, each described once, and the settings that they and the environment make."""
 
 import os
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rayhound.cli import console
-from rayhound.domain import BadRequest
+from rayhound.domain import BadRequest, RayhoundError
 from rayhound.settings import PREFIX, Settings, read
 
 
@@ -46,12 +47,31 @@ OF_CLIENTS = ("RAYHOUND_SERVER", "RAYHOUND_SAMPLES")
 
 def settings(**given: Any) -> Settings:
     """The settings of the environment and of the command line; a variable that nothing reads is named as a warning."""
-    from rayhound.telemetry import configure
+    from rayhound.telemetry import configure, log
 
+    found = read(**given)
+    configure(found.log_format)
     known = {PREFIX + field.name.upper() for field in fields(Settings)}
     for variable in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in OF_CLIENTS):
         if variable not in known and variable.removesuffix("_FILE") not in known:
+            if found.log_format == "json":
+                log().warning("unknown_setting", name=variable)
+                continue
             console.warning(f"{variable} is no setting of Rayhound", "the settings are in docs/reference/settings.md")
-    found = read(**given)
-    configure(found.log_format)
     return found
+
+
+def run(part: Callable[[Settings], int], found: Settings) -> int:
+    """Run a part of Rayhound; where every line is to be JSON, what ends it is told as one too."""
+    from rayhound.telemetry import log
+
+    try:
+        return part(found)
+    except Exception as e:
+        if found.log_format != "json":
+            raise
+        if isinstance(e, RayhoundError):
+            log().critical("stopped", detail=e.detail, hint=e.hint or None)
+        else:
+            log().critical("stopped", exc_info=e)
+        return 1

@@ -1,6 +1,6 @@
 """`rayhound serve` and `rayhound consume`: the parts apart, any number of each."""
 
-from rayhound.cli.options import settings
+from rayhound.cli.options import run, settings
 
 
 def serve() -> int:
@@ -8,9 +8,9 @@ def serve() -> int:
 
     It is set up by the environment alone; RAYHOUND_ARCHIVE and RAYHOUND_QUEUE must be set.
     """
-    from rayhound.wiring.serve import serve as run
+    from rayhound.wiring.serve import serve as part
 
-    return run(settings())
+    return run(part, settings())
 
 
 def consume() -> int:
@@ -19,6 +19,6 @@ def consume() -> int:
     It is set up by the environment alone; RAYHOUND_ARCHIVE and RAYHOUND_QUEUE must be set. /livez, /readyz and /metrics
     are at RAYHOUND_METRICS_PORT.
     """
-    from rayhound.wiring.consume import consume as run
+    from rayhound.wiring.consume import consume as part
 
-    return run(settings())
+    return run(part, settings())

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rayhound.cli import console
-from rayhound.cli.options import Data, ModelFile, settings
+from rayhound.cli.options import Data, ModelFile, run, settings
 
 
 def up(
@@ -36,7 +36,7 @@ def up(
     There is nothing else to install. It listens on this machine alone, and goes on until Ctrl-C or SIGTERM. What was
     accepted lies in the folder and is finished at the next start.
     """
-    from rayhound.wiring.up import up as run
+    from rayhound.wiring.up import up as part
 
     given = settings(archive=data, port=port, host=host, analysers=analysers, model=model)
-    return run(given, console.tell)
+    return run(lambda found: part(found, console.tell), given)

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from rayhound.domain import (
 )
 from rayhound.ports import Archive, Published, Publisher, Put
 from rayhound.records import Marker
-from rayhound.telemetry import log
+from rayhound.telemetry import PUBLISH_SECONDS, UNPUBLISHED, about, log
 
 CONFIRM_SECONDS = 5.0
 SWEEP_AGE = timedelta(minutes=1)
@@ -84,12 +84,21 @@ async def complete(house: House, marker: Marker, acceptor: bool = False) -> Acce
         key = records.idempotency_key(digest)
         if await house.archive.put(key, records.dumps(marker.accepted)) is Put.OTHER:
             marker = await _give_way(house.archive, marker, key)
-    accepted = marker.accepted
-    put = await house.archive.put(records.accepted_key(marker.image_id), records.dumps(accepted))
-    if put is Put.CREATED and not acceptor:
-        log().info("completed", image_id=marker.image_id, correlation_id=accepted["correlation_id"])
-    await _hand_over(house, marker, acceptor)
+    accepted, request = marker.accepted, _request(house, marker)
+    with about(request):
+        put = await house.archive.put(records.accepted_key(marker.image_id), records.dumps(accepted))
+        if put is Put.CREATED and not acceptor:
+            log().info("completed")
+        await _hand_over(house, marker, request, acceptor)
     return Accepted(marker.image_id, accepted["correlation_id"], accepted, acceptor and marker.image_id == own)
+
+
+def _request(house: House, marker: Marker) -> Request:
+    """What the queue is asked for, as of now."""
+    said = marker.accepted
+    trace = said.get("traceparent")  # an acceptance of before it was kept has none
+    ids = (marker.image_id, house.archive_id, said["correlation_id"])
+    return Request(*ids, marker.retry, trace, datetime.now(UTC))
 
 
 async def _give_way(archive: Archive, marker: Marker, key: str) -> Marker:
@@ -113,16 +122,16 @@ async def _give_way(archive: Archive, marker: Marker, key: str) -> Marker:
     return again
 
 
-async def _hand_over(house: House, marker: Marker, acceptor: bool) -> None:
-    accepted = marker.accepted
-    request = Request(marker.image_id, house.archive_id, accepted["correlation_id"], marker.retry)
+async def _hand_over(house: House, marker: Marker, request: Request, acceptor: bool) -> None:
     try:
-        async with asyncio.timeout(CONFIRM_SECONDS):
-            published = await house.publisher.publish(request, marker.key)
+        with PUBLISH_SECONDS.time():
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                published = await house.publisher.publish(request, marker.key)
     except (TimeoutError, TryLater) as e:
-        log().warning("unpublished", image_id=marker.image_id, why=str(e) or "no confirm in time")
+        log().warning("unpublished", why=str(e) or "no confirm in time")
+        UNPUBLISHED.inc()
         if acceptor:  # under a new name: a sweep may be about to delete this one
-            await records.mark(house.archive, accepted, marker.retry)
+            await records.mark(house.archive, marker.accepted, marker.retry)
         return
     if published is Published.KEPT:
         with suppress(TryLater):  # left over, it only comes again
@@ -161,15 +170,16 @@ async def _revisit(house: House, key: str, expired: bool) -> None:
     except (ValueError, KeyError):
         log().error("unreadable_marker", key=key)
         return
-    if (await records.look(house.archive, marker.image_id)).image is None:
-        if expired:
-            await house.archive.delete(key)
-            log().info("expired", image_id=marker.image_id)
-        return
-    try:
-        await complete(house, marker)
-    except KeyReused as e:
-        log().info("gave_way", image_id=marker.image_id, why=e.detail)
+    with about(_request(house, marker)):
+        if (await records.look(house.archive, marker.image_id)).image is None:
+            if expired:
+                await house.archive.delete(key)
+                log().info("expired")
+            return
+        try:
+            await complete(house, marker)
+        except KeyReused as e:
+            log().info("gave_way", why=e.detail)
 
 
 class Again(StrEnum):

@@ -44,14 +44,18 @@ class Analysers(Protocol):
 
 
 class Outcome(StrEnum):
-    """How a delivery ended."""
+    """How a delivery ended; a foreign one, of another archive, was released too."""
 
     ANALYSED = "analysed"
     FAILED = "failed"
     KNOWN = "known"
     REJECTED = "rejected"
     RELEASED = "released"
-    FOREIGN = "released, for it belongs to another archive"
+    FOREIGN = "foreign"
+
+
+for _outcome in Outcome:  # from the start, so that an increase from none to one is seen
+    telemetry.SETTLED.labels(_outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +78,25 @@ class Desk:
 async def settle(desk: Desk, delivery: Delivery) -> Outcome:
     """Bring one delivery to its end; this is the only place that acknowledges, and it does so last."""
     request, began = delivery.request, time.monotonic()
-    try:
-        outcome = await _Case(desk, request, delivery.lent_before).conclude()
-    except TryLater as e:
-        log().info("released", image_id=request.image_id, correlation_id=request.correlation_id, why=e.detail)
-        outcome = Outcome.RELEASED
-    except Exception as e:  # a fault of ours must not keep the delivery for ever
-        log().error("released", image_id=request.image_id, correlation_id=request.correlation_id, exc_info=e)
-        outcome = Outcome.RELEASED
-    if outcome in (Outcome.RELEASED, Outcome.FOREIGN):
-        telemetry.RELEASED.inc()
-        await delivery.release()
-    elif outcome is Outcome.REJECTED:
-        telemetry.REJECTED.inc()
-        log().error("rejected", image_id=request.image_id, correlation_id=request.correlation_id)
-        await delivery.reject()
-    else:
-        desk.tell(request.image_id)
-        await delivery.ack()
-        telemetry.SETTLE_SECONDS.observe(time.monotonic() - began)
+    with telemetry.about(request), telemetry.taken(request, delivery.lent_before):
+        try:
+            outcome = await _Case(desk, request, delivery.lent_before).conclude()
+        except TryLater as e:
+            log().info("released", why=e.detail)
+            outcome = Outcome.RELEASED
+        except Exception as e:  # a fault of ours must not keep the delivery for ever
+            log().error("released", exc_info=e)
+            outcome = Outcome.RELEASED
+        telemetry.SETTLED.labels(outcome).inc()
+        if outcome in (Outcome.RELEASED, Outcome.FOREIGN):
+            await delivery.release()
+        elif outcome is Outcome.REJECTED:
+            log().error("rejected")
+            await delivery.reject()
+        else:
+            desk.tell(request.image_id)
+            await delivery.ack()
+            telemetry.SETTLE_SECONDS.observe(time.monotonic() - began)
     return outcome
 
 
@@ -105,7 +109,6 @@ class _Case:
         self.request = request
         self.lent_before = lent_before
         self.image_id = request.image_id
-        self.ids = {"image_id": request.image_id, "correlation_id": request.correlation_id}
         self.dead: dict[str, str] = {}
         self.mine: str | None = None
         self.suspected = lent_before
@@ -128,7 +131,7 @@ class _Case:
         for _ in range(READS):
             async with self._spooled(accepted) as image:
                 if image is not None:
-                    log().info("retrieved", **self.ids, bytes=accepted["bytes"])
+                    log().info("retrieved", bytes=accepted["bytes"])
                     return await self._try(image, accepted, model, facts)
         if not await records.is_ours(self.archive, self.desk.archive_id):
             return Outcome.FOREIGN
@@ -168,7 +171,7 @@ class _Case:
         if not await self.desk.analysers.recover():
             return False
         if self.mine == key or await self._attempt(key):
-            log().warning("analyser_died", **self.ids, attempt=key.split(".")[-2], why=str(death))
+            log().warning("analyser_died", attempt=key.split(".")[-2], why=str(death))
             self.dead[key], self.mine = str(death), None
         return True
 
@@ -210,25 +213,28 @@ class _Case:
 
     async def _keep(self, findings: Findings, accepted: dict[str, Any], model: Model) -> Outcome:
         fact = {"image_id": self.image_id, **records.analysis(findings, model, accepted["bytes"])}
-        key = records.analysis_key(self.image_id, model.label)
-        if await self.archive.put(key, records.dumps(fact)) is Put.CREATED:
+        if await self._store(records.analysis_key(self.image_id, model.label), fact):
             shown = {name: fact[name] for name in ("format", "width", "height", "bytes", "contains")}
             scores = dict(sorted(fact["scores"].items(), key=lambda score: -score[1]))
-            log().info("analysed", **self.ids, **shown, **scores, model=model.label, seconds=fact["seconds"])
+            log().info("analysed", **shown, **scores, model=model.label, seconds=fact["seconds"])
             telemetry.ANALYSED.labels(fact["contains"]).inc()
-            telemetry.READING_SECONDS.observe(findings.reading_seconds)
-            telemetry.CLASSIFYING_SECONDS.observe(findings.classifying_seconds)
+            telemetry.READING.observe(findings.reading_seconds)
+            telemetry.CLASSIFYING.observe(findings.classifying_seconds)
         await self._forget_dead(model)
         return Outcome.ANALYSED
 
     async def _fail(self, model: Model, reason: str) -> Outcome:
         fact = {"image_id": self.image_id, **records.failure(reason, model, self.request.retry)}
         key = records.failed_key(self.image_id, model.label, self.request.retry)
-        if await self.archive.put(key, records.dumps(fact)) is Put.CREATED:
-            log().warning("failed", **self.ids, reason=reason, model=model.label)
-            telemetry.FAILED.inc()
+        if await self._store(key, fact):
+            log().warning("failed", reason=reason, model=model.label)
         await self._forget_dead(model)
         return Outcome.FAILED
+
+    async def _store(self, key: str, fact: dict[str, Any]) -> bool:
+        """Store what was found; whether it was we who did."""
+        with telemetry.STORING.time():
+            return await self.archive.put(key, records.dumps(fact)) is Put.CREATED
 
     async def _forget_dead(self, model: Model) -> None:
         """Remove the attempts of a request that is settled now; most images never had one."""
@@ -246,7 +252,7 @@ class _Case:
         digest = hashlib.sha256()
         path = self.desk.spool / f"{self.image_id}-{id(self)}"
         try:
-            with path.open("xb", buffering=0) as file:
+            with telemetry.FETCHING.time(), path.open("xb", buffering=0) as file:
                 async with aclosing(self.archive.get(records.image_key(accepted))) as pieces:
                     async for piece in pieces:
                         digest.update(piece)

@@ -140,6 +140,7 @@ def acceptance(image_id: str, upload: Upload, key_sha256: str | None) -> dict[st
     return {
         "image_id": image_id,
         "correlation_id": upload.correlation_id or image_id,
+        "traceparent": upload.traceparent,
         "accepted_at": instant(),
         "file_name": upload.file_name,
         "media_type": upload.header.media_type,

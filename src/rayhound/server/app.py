@@ -1,6 +1,6 @@
 """The application: every call, what it takes, and what it answers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi_offline import FastAPIOffline
+from prometheus_client import CollectorRegistry
 from pydantic import BeforeValidator
 
 import rayhound
@@ -16,10 +17,10 @@ from rayhound.domain import Contains, Limits, Status
 from rayhound.pipeline.accepting import House
 from rayhound.records import Wanted
 from rayhound.server import description, health, images, problems, upload
-from rayhound.server.health import Check
 from rayhound.server.room import Room
 from rayhound.server.upload import Receiving, Uploads
 from rayhound.server.waiting import Waiters
+from rayhound.telemetry import CONSUMER, EVERY_PROCESS, WEB_SERVER
 
 # In a query a plus is a space: `?contains=dog+cat` is what people write.
 Shown = Annotated[Contains, BeforeValidator(lambda said: said.replace(" ", "+"))]
@@ -29,7 +30,8 @@ Shown = Annotated[Contains, BeforeValidator(lambda said: said.replace(" ", "+"))
 class Parts:
     """What a web server is made of.
 
-    `spool` is a folder on the archive's file system; `checks` are those of `/readyz` beside the archive and the queue.
+    `spool` is a folder on the archive's file system; `checks` are those of `/readyz` beside the archive and the queue,
+    `metrics` the registries that `/metrics` shows.
     """
 
     house: House
@@ -37,7 +39,8 @@ class Parts:
     limits: Limits
     room: Room
     waiters: Waiters
-    checks: tuple[Callable[[], Awaitable[Check]], ...] = ()
+    checks: health.Checks = ()
+    metrics: Sequence[CollectorRegistry] = (EVERY_PROCESS, WEB_SERVER)
     uploads: Uploads = field(default_factory=Uploads)
 
 
@@ -58,15 +61,16 @@ def create_app(parts: Parts) -> FastAPI:
     async def begin() -> Response:
         return RedirectResponse("/docs", 307)
 
-    _add_health(app, (partial(health.archive, parts.room), partial(health.queue, parts.house.publisher), *parts.checks))
+    ours = (partial(health.archive, parts.room), partial(health.queue, parts.house.publisher))
+    _add_health(app, (*ours, *parts.checks), parts.metrics)
     return app
 
 
-def create_health_app(checks: tuple[Callable[[], Awaitable[Check]], ...]) -> FastAPI:
+def create_health_app(checks: health.Checks) -> FastAPI:
     """An application for a process that serves no images: whether it is live and ready, and its metrics."""
     app = FastAPI(title="Rayhound", version=rayhound.__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.install(app)
-    _add_health(app, checks)
+    _add_health(app, checks, (EVERY_PROCESS, CONSUMER))
     return app
 
 
@@ -125,7 +129,7 @@ def _add_images(app: FastAPI, parts: Parts) -> None:
         return await images.content(archive, request, image_id)
 
 
-def _add_health(app: FastAPI, checks: tuple[Callable[[], Awaitable[Check]], ...]) -> None:
+def _add_health(app: FastAPI, checks: health.Checks, registries: Sequence[CollectorRegistry]) -> None:
     @app.get("/livez", tags=["health"])
     async def live() -> Response:
         """Whether the process runs."""
@@ -139,4 +143,4 @@ def _add_health(app: FastAPI, checks: tuple[Callable[[], Awaitable[Check]], ...]
     @app.get("/metrics", tags=["health"], response_class=Response)
     async def metrics() -> Response:
         """Metrics for Prometheus."""
-        return health.metrics()
+        return await health.metrics(checks, registries)

@@ -11,9 +11,9 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from rayhound.domain import CORRELATION_ID, Unavailable
-from rayhound.server.problems import answer
-from rayhound.telemetry import log
+from rayhound.domain import CORRELATION_ID, TRACEPARENT, Unavailable
+from rayhound.server.problems import answer, name_of
+from rayhound.telemetry import REFUSED, log, trace_id
 
 QUIET_SECONDS = 5.0  # a sender that is silent for so long has read the answer, or never will
 ALWAYS_HEARD = ("/livez", "/readyz", "/metrics")
@@ -36,6 +36,9 @@ class Courtesy:
             bind_contextvars(correlation_id=correlation_id)
         else:
             correlation_id = ""
+        traceparent = headers.get(b"traceparent", b"").decode("latin-1")
+        if TRACEPARENT.fullmatch(traceparent):
+            bind_contextvars(trace_id=trace_id(traceparent))
         crowded = scope.get("state", {}).get("crowded", False)
         exchange = _Exchange(self, receive, send, correlation_id, crowded)
         exchange.unread = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
@@ -50,6 +53,8 @@ class Courtesy:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     busy = Unavailable("as many connections as fit are open", "come again in a moment, or close those you do not need")
+    if scope["path"] == "/upload":
+        REFUSED.labels(name_of(busy)).inc()
     await answer(busy)(scope, receive, send)
 
 

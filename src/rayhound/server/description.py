@@ -90,11 +90,13 @@ _CORRELATION = (
     "1 to 128 of `A-Z a-z 0-9 . _ : -`, found again in the answer, the record and every log line. "
     "Without it, the image's id."
 )
+_TRACE = "The trace that the upload belongs to (W3C Trace Context), found again in every log line about the image."
 _WAIT = header("Prefer", "`wait=N` waits up to N seconds (60 at most) for the image to be analysed.", "wait=30")
 UPLOAD: dict[str, Any] = {
     "parameters": [
         header("Idempotency-Key", _KEY, "5f0c7a52-scan-17"),
         header("X-Correlation-ID", _CORRELATION, "visit-4711"),
+        header("traceparent", _TRACE, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         _WAIT,
     ],
     "requestBody": {

@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, disable_created_metrics, generate_latest
 
 from rayhound.domain import Broken, RayhoundError
 from rayhound.ports import Publisher
 from rayhound.server.room import Room
-from rayhound.telemetry import REGISTRY
+from rayhound.telemetry import CHECK, READY
 
 PATIENCE = 0.5  # seconds: a probe of Kubernetes waits for one
 
@@ -26,6 +26,9 @@ class Check:
     vital: bool = False
     detail: str = ""
     hint: str = ""
+
+
+Checks = Sequence[Callable[[], Awaitable[Check]]]
 
 
 async def archive(room: Room) -> Check:
@@ -51,10 +54,15 @@ async def queue(publisher: Publisher) -> Check:
     return Check("queue", True)
 
 
-async def ready(checks: Sequence[Callable[[], Awaitable[Check]]]) -> Response:
-    """All checks as JSON: 200 when each vital one is ok, else 503."""
+async def look(checks: Checks) -> tuple[bool, Sequence[Check]]:
+    """Whether each vital check is ok, and what all found."""
     found = await asyncio.gather(*(check() for check in checks))
-    fine = all(check.ok for check in found if check.vital)
+    return all(check.ok for check in found if check.vital), found
+
+
+async def ready(checks: Checks) -> Response:
+    """All checks as JSON: 200 when each vital one is ok, else 503."""
+    fine, found = await look(checks)
     body: dict[str, Any] = {"status": "ready" if fine else "not ready", "checks": {}}
     for check in found:
         said = {"detail": check.detail, "hint": check.hint}
@@ -62,7 +70,11 @@ async def ready(checks: Sequence[Callable[[], Awaitable[Check]]]) -> Response:
     return JSONResponse(body, 200 if fine else 503)
 
 
-def metrics() -> Response:
-    """Every metric, in Prometheus's text format."""
+async def metrics(checks: Checks, registries: Sequence[CollectorRegistry]) -> Response:
+    """The metrics of some registries, in Prometheus's text format; whether all is well is looked at now."""
     disable_created_metrics()  # type: ignore[no-untyped-call]  # else each counter has a second series that nobody reads
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    fine, found = await look(checks)
+    READY.set(fine)
+    for check in found:
+        CHECK.labels(check.name).set(check.ok)
+    return Response(b"".join(map(generate_latest, registries)), media_type=CONTENT_TYPE_LATEST)

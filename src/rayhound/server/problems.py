@@ -57,6 +57,11 @@ def kind_of(error: RayhoundError) -> Kind:
     return KINDS.get(type(error), Kind(500, "Something went wrong here"))
 
 
+def name_of(error: RayhoundError) -> str:
+    """The name of an error in its problem's `type` and in metrics: `too-large`."""
+    return _kebab(re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__))
+
+
 def document(status: int, title: str, detail: str, hint: str, urn: str = "") -> dict[str, Any]:
     """A problem as RFC 9457 writes it, with our `hint`, and the correlation id of the request where it has one."""
     problem: dict[str, Any] = {"type": f"urn:rayhound:{urn or _kebab(title)}", "title": title, "status": status}
@@ -72,8 +77,7 @@ def answer(error: RayhoundError) -> Response:
     """The response that an error of ours gets."""
     kind = kind_of(error)
     headers = {"Retry-After": str(kind.retry_after)} if kind.retry_after else None
-    urn = _kebab(re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__))
-    return _response(document(kind.status, kind.title, error.detail, error.hint, urn), headers)
+    return _response(document(kind.status, kind.title, error.detail, error.hint, name_of(error)), headers)
 
 
 def install(app: FastAPI) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 from rayhound.domain import StorageFull, Unavailable
 from rayhound.ports import Archive, Storage
-from rayhound.telemetry import STORAGE_FREE
+from rayhound.telemetry import FREE, RESERVE, SIZE
 
 LOOK_SECONDS = 1.0
 LEAST_RESERVE = 32_000_000
@@ -35,8 +35,10 @@ class Room:
                 storage = await asyncio.shield(self._look)
         except TimeoutError as e:
             raise Unavailable("the archive does not answer", "is its disk or its network away?") from e
-        if storage.free is not None:
-            STORAGE_FREE.set(storage.free)
+        if storage.free is not None and storage.size is not None:
+            FREE.set(storage.free)
+            SIZE.set(storage.size)
+            RESERVE.set(reserve(storage))
         return storage
 
     def doubt(self) -> None:

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from rayhound import records
 from rayhound.domain import (
     CORRELATION_ID,
+    TRACEPARENT,
     BadRequest,
     Broken,
     InDoubt,
@@ -32,7 +33,7 @@ from rayhound.domain import (
 from rayhound.pipeline.accepting import Accepted, House, accept
 from rayhound.server import images
 from rayhound.server.form import Form, boundary_of
-from rayhound.server.problems import kind_of
+from rayhound.server.problems import kind_of, name_of
 from rayhound.server.room import Room
 from rayhound.server.spool import Spool
 from rayhound.server.waiting import Waiters, preferred
@@ -91,6 +92,7 @@ class Announced:
     bytes: int | None
     correlation_id: str | None
     idempotency_key: str | None
+    traceparent: str | None
 
 
 async def receive(receiving: Receiving, request: Request) -> Response:
@@ -98,11 +100,10 @@ async def receive(receiving: Receiving, request: Request) -> Response:
     try:
         accepted = await _receive(receiving, request)
     except RayhoundError as e:
-        refusal = kind_of(e).status
-        REFUSED.labels(refusal).inc()
+        REFUSED.labels(name_of(e)).inc()
         if isinstance(e, StorageFull | Unavailable | InDoubt | Broken):
             receiving.room.doubt()
-        log().info("refused", status=refusal, detail=e.detail)
+        log().info("refused", status=kind_of(e).status, reason=name_of(e), detail=e.detail)
         raise
     image_id, correlation_id = accepted.image_id, accepted.correlation_id
     url = f"/images/{image_id}"
@@ -145,8 +146,8 @@ async def _receive(receiving: Receiving, request: Request) -> Accepted:
                 header, sha256 = await spool.finish(limits)
             except NotAnImage as e:
                 raise e if file_name else NotAnImage(e.detail, NO_FILE) from e
-        key, correlation_id = announced.idempotency_key, announced.correlation_id
-        upload = Upload(header, spool.bytes, sha256, file_name, correlation_id, key)
+        given = (announced.correlation_id, announced.idempotency_key, announced.traceparent)
+        upload = Upload(header, spool.bytes, sha256, file_name, *given)
         # uvicorn lets this run to its end when the sender goes away meanwhile.
         accepted = await accept(receiving.house, upload, spool.path)
     finally:
@@ -156,7 +157,8 @@ async def _receive(receiving: Receiving, request: Request) -> Accepted:
     ACCEPT_SECONDS.observe(time.perf_counter() - began)
     ids = {"image_id": accepted.image_id, "correlation_id": accepted.correlation_id}
     again = None if accepted.new else True
-    log().info("accepted", **ids, bytes=upload.bytes, file_name=upload.file_name, again=again)
+    about = {"bytes": upload.bytes, "media_type": header.media_type, "file_name": upload.file_name}
+    log().info("accepted", **ids, **about, again=again)
     return accepted
 
 
@@ -174,7 +176,9 @@ def read_header(headers: Headers, limits: Limits) -> Announced:
     length = _one(headers, "Content-Length")
     if length is not None and int(length) > limits.body:
         raise _too_large(limits)
-    return Announced(boundary, int(length) if length is not None else None, correlation_id, key)
+    trace = headers.get("traceparent", "")
+    traceparent = trace if TRACEPARENT.fullmatch(trace) else None  # malformed: as if it were not there (3.2.2)
+    return Announced(boundary, int(length) if length is not None else None, correlation_id, key, traceparent)
 
 
 def _one(headers: Headers, name: str) -> str | None:

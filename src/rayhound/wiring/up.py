@@ -73,7 +73,9 @@ async def _up(settings: Settings, announce: Announce, limits: Limits, analyser: 
         await stack.enter_async_context(analysers)
         spool = Path(stack.enter_context(TemporaryDirectory(prefix="rayhound-")))
         waiters = Waiters()
-        parts = Parts(house, opened.spool, limits, Room(archive), waiters, (lambda: check_analysers(analysers),))
+        room, metrics = Room(archive), (telemetry.EVERY_PROCESS, telemetry.WEB_SERVER, telemetry.CONSUMER)
+        checks = (lambda: check_analysers(analysers),)
+        parts = Parts(house, opened.spool, limits, room, waiters, checks, metrics)
         server = WebServer(create_app(parts), limits, (settings.host or AT_HOME, settings.port), waiters.end)
         stopping = asyncio.Event()
         # The lock proves that no other process tries an image, so nobody's attempt is waited for.

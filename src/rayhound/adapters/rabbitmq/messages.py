@@ -12,8 +12,7 @@ from urllib.parse import quote
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractIncomingMessage, HeadersType
 
-from rayhound.domain import Request, is_image_id
-from rayhound.telemetry import TRACEPARENT, is_traceparent
+from rayhound.domain import TRACEPARENT, Request, is_image_id
 
 CONTENT_TYPE = "application/cloudevents+json"
 TYPE = "rayhound.analysis.requested"
@@ -26,7 +25,7 @@ def written(request: Request) -> Message:
     aio-pika finds the publish that a returned message belongs to by its id. Were the id that of the image, of two
     publishes under way at once (a sweep's and an acceptor's) the returned one could count as confirmed.
     """
-    now = datetime.now(UTC)
+    moment = request.requested_at or datetime.now(UTC)
     message_id = f"{request.image_id}.{os.urandom(4).hex()}"
     event = {
         "specversion": "1.0",
@@ -34,7 +33,7 @@ def written(request: Request) -> Message:
         "source": f"/archives/{quote(request.archive_id, safe='')}",
         "type": TYPE,
         "subject": request.image_id,
-        "time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": moment.isoformat().replace("+00:00", "Z"),
         "data": {
             "image_id": request.image_id,
             "archive_id": request.archive_id,
@@ -42,8 +41,7 @@ def written(request: Request) -> Message:
             "retry": request.retry,
         },
     }
-    traceparent = TRACEPARENT.get()
-    headers: HeadersType = {"traceparent": traceparent} if is_traceparent(traceparent) else {}
+    headers: HeadersType = {"traceparent": request.traceparent} if request.traceparent else {}
     return Message(
         json.dumps(event, indent=1).encode(),
         headers=headers,
@@ -51,14 +49,17 @@ def written(request: Request) -> Message:
         delivery_mode=DeliveryMode.PERSISTENT,
         correlation_id=request.correlation_id,
         message_id=message_id,
-        timestamp=now,
+        timestamp=moment,
         type=TYPE,
         app_id="rayhound",
     )
 
 
-def read(body: bytes) -> Request:
-    """The request that a message's body asks for; raises `ValueError`, saying what is wrong with it."""
+def read(body: bytes, traceparent: object = None) -> Request:
+    """The request that a message asks for in its body; raises `ValueError`, saying what is wrong with it.
+
+    Of its header `traceparent` and of its time, which the request can do without, what is malformed is left out.
+    """
     try:
         event = json.loads(body)
     except RecursionError as e:
@@ -74,7 +75,8 @@ def read(body: bytes) -> Request:
     image_id = _id(data, "image_id")
     if not is_image_id(image_id):
         raise ValueError("its image_id is none")
-    return Request(image_id, _id(data, "archive_id"), _id(data, "correlation_id"), retry)
+    ids = (image_id, _id(data, "archive_id"), _id(data, "correlation_id"))
+    return Request(*ids, retry, _trace(traceparent), _moment(event.get("time")))
 
 
 def _id(data: dict[str, Any], name: str) -> str:
@@ -84,14 +86,20 @@ def _id(data: dict[str, Any], name: str) -> str:
     return value
 
 
+def _trace(header: object) -> str | None:
+    text = header.decode("ascii", "replace") if isinstance(header, bytes) else header
+    return text if isinstance(text, str) and TRACEPARENT.fullmatch(text) else None
+
+
+def _moment(time: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(time))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
 def lent_before(message: AbstractIncomingMessage) -> bool:
     """Whether it was lent before: `redelivered`, or a count that a quorum queue keeps and RabbitMQ 4.3 keeps anew."""
     counts = [message.headers.get(name) for name in ("x-delivery-count", "x-acquired-count")]
     return bool(message.redelivered) or any(isinstance(count, int) and count > 0 for count in counts)
-
-
-def traceparent_of(message: AbstractIncomingMessage) -> str | None:
-    """The trace that a message belongs to, where it carries one (W3C Trace Context, 3.2)."""
-    value = message.headers.get("traceparent")
-    value = value.decode("ascii", "replace") if isinstance(value, bytes) else value
-    return value if isinstance(value, str) and is_traceparent(value) else None

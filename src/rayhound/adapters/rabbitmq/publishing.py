@@ -46,7 +46,7 @@ class RabbitPublisher:
         try:
             await self._send(await self._usable(), message)
         except PublishError:  # it was returned: nobody has the queue, so it was deleted behind our back
-            log().warning("returned", image_id=request.image_id, queue=self._queues.images)
+            log().warning("returned", queue=self._queues.images)
             await self.ping()
             try:
                 await self._send(await self._usable(), message)

@@ -15,7 +15,7 @@ from rayhound.adapters.rabbitmq.keeper import IDLE, Keeper, Link, answered
 from rayhound.adapters.rabbitmq.queues import ANSWER_SECONDS, Queues
 from rayhound.domain import RayhoundError, Request, Unavailable
 from rayhound.ports import Delivery
-from rayhound.telemetry import TRACEPARENT, log
+from rayhound.telemetry import DEAD_LETTERS, log
 
 IDLE_SECONDS = 60.0
 
@@ -48,7 +48,7 @@ class RabbitSubscriber:
         return self._keeper.trouble or self._refused
 
     async def deliveries(self) -> AsyncGenerator[Delivery, None]:
-        """As `Subscriber.deliveries`; each is handed over with the trace that it belongs to as `TRACEPARENT`."""
+        """As `Subscriber.deliveries`."""
         while True:
             link = await self._keeper.linked()
             if self._hand.link is not link:
@@ -56,11 +56,10 @@ class RabbitSubscriber:
             async with self._consuming(link) as inbox:
                 while (message := await self._next(link, inbox)) is not None:
                     try:
-                        request = messages.read(message.body)
+                        request = messages.read(message.body, message.headers.get("traceparent"))
                     except ValueError as e:
                         await _reject_unreadable(message, e)
                         continue
-                    TRACEPARENT.set(messages.traceparent_of(message))
                     self._hand.take()
                     yield _Lending(self._hand, message, request)
 
@@ -108,6 +107,7 @@ async def _reject_unreadable(message: AbstractIncomingMessage, error: ValueError
     log().error("unreadable_request", message_id=message.message_id, why=str(error), fate="dead letter")
     with suppress(Exception):  # a lost connection: it is lent again
         await answered(message.reject(requeue=False), ANSWER_SECONDS)
+        DEAD_LETTERS.inc()
 
 
 class _Hand:
@@ -179,20 +179,22 @@ class _Lending:
         self._message = message
 
     async def ack(self) -> None:
-        await self._end("ack", self._message.ack())
+        await self._told("ack", self._message.ack())
 
     async def release(self) -> None:
         # Never `reject`: the broker counts that against the message on 4.3, and a nack it does not.
-        await self._end("release", self._message.nack(requeue=True))
+        await self._told("release", self._message.nack(requeue=True))
 
     async def reject(self) -> None:
-        await self._end("reject", self._message.reject(requeue=False))
+        if await self._told("reject", self._message.reject(requeue=False)):
+            DEAD_LETTERS.inc()
 
-    async def _end(self, verb: str, telling: Awaitable[None]) -> None:
-        """Tell the broker; if the connection is lost it cannot be told, and lends the request again."""
+    async def _told(self, verb: str, telling: Awaitable[None]) -> bool:
+        """Whether the broker could be told; if the connection is lost it cannot, and lends the request again."""
         self._hand.lay_down()
         try:
             await answered(telling, ANSWER_SECONDS)
         except Exception as e:
-            ids = {"image_id": self.request.image_id, "correlation_id": self.request.correlation_id}
-            log().info("lent_again", **ids, untold=verb, why=str(e) or "the connection is lost")
+            log().info("lent_again", untold=verb, why=str(e) or "the connection is lost")
+            return False
+        return True
