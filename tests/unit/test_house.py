@@ -141,7 +141,7 @@ def test_every_command_that_a_page_shows_exists() -> None:
 
 def test_every_metric_that_a_page_names_exists() -> None:
     known = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/reference/metrics.md").read_text(), re.MULTILINE))
-    for page in pages():
+    for page in [p for p in pages() if p.parent.name != "changes"]:
         for name in re.findall(r"\brayhound_\w+", page.read_text()):
             assert name in known or re.sub("_(bucket|count|sum)$", "", name) in known, f"{page.name} names {name}"
 
