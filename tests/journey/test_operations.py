@@ -22,7 +22,7 @@ def uploading(running: Parts, ledger: Ledger) -> Iterator[None]:
 
     def upload(first: int) -> None:
         for number in range(first, 1_000_000, 3):
-            if over.wait(0.2):
+            if over.wait(0.5):
                 return
             send_until_accepted(running.web_servers, ledger, number)
 
