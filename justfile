@@ -18,13 +18,21 @@ demo *arguments:
 test *arguments:
     @./test {{ arguments }}
 
-# Runs the tests that take seconds: lint, types, the house rules, units, contracts
+# Runs the tests that take seconds: lint, types, the house rules, units
 test-fast *arguments:
-    @./test tests/unit tests/contract {{ arguments }}
+    @./test tests/unit {{ arguments }}
 
-# Runs the tests of real processes and real HTTP
+# Runs the tests that every adapter of a seam must pass: folders and buckets, queues and brokers
+test-contract *arguments:
+    @./test tests/contract {{ arguments }}
+
+# Runs the tests of real processes, real HTTP and real containers
 test-journeys *arguments:
     @./test tests/journey {{ arguments }}
+
+# Makes the container image rayhound
+image *arguments:
+    docker build --tag rayhound {{ arguments }} .
 
 # Looks at form, types and layers without running anything
 check: setup

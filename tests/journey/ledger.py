@@ -9,7 +9,7 @@ from functools import cache, partial
 
 import httpx
 
-from tests.journey.upping import PATIENCE, Process, within
+from tests.journey.upping import PATIENCE, Server, within
 from tests.pictures import encoded, scene
 
 
@@ -36,7 +36,7 @@ def picture() -> bytes:
     return encoded(scene((320, 240)), "JPEG")
 
 
-def send_until_accepted(servers: Sequence[Process], ledger: Ledger, number: int) -> None:
+def send_until_accepted(servers: Sequence[Server], ledger: Ledger, number: int) -> None:
     """One client: it retries with its key until it reads a 202, and then sometimes sends it once more."""
     content = picture() + b"%06d" % number  # what follows a JPEG's end is ignored by readers
     key = f"image-{number}"
@@ -56,7 +56,7 @@ def send_until_accepted(servers: Sequence[Process], ledger: Ledger, number: int)
     raise AssertionError(f"image {number} was never accepted")
 
 
-def all_ids(server: Process) -> list[str]:
+def all_ids(server: Server) -> list[str]:
     """Every image that the server lists."""
     ids, before = [], ""
     while True:
@@ -80,7 +80,7 @@ class Verdict:
         return f"{self.uploads} uploads, {self.lost} lost, {self.doubled} doubled, {self.failed} failed"
 
 
-def judge(server: Process, ledger: Ledger, logs: Sequence[Process]) -> Verdict:
+def judge(server: Server, ledger: Ledger, logs: Sequence[Server]) -> Verdict:
     """Wait for every answer, and compare what lies there with what was sent.
 
     Doubled are two ids for one key, and two `analysed` log lines for one image and model.

@@ -20,69 +20,20 @@ SERVE = (sys.executable, "-m", "rayhound", "serve")
 CONSUME = (sys.executable, "-m", "rayhound", "consume")
 
 
-class Process:
-    """One part of Rayhound on one port, and whoever serves it at the moment; every run appends to one log."""
+class Server:
+    """One part of Rayhound on one port of this machine, whoever runs it; every run of it appends to one log."""
 
-    def __init__(self, log: Path, port: int, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self.log, self.port, self.command = log, port, [*command]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RAYHOUND_")}
-        self._environment = kept | dict(environment)
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, log: Path, port: int) -> None:
+        self.log, self.port = log, port
         # No connection is kept: the server at its other end may have been killed since.
         unkept = httpx.Limits(max_keepalive_connections=0)
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, limits=unkept)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-        self.http.close()
-
-    def start(self) -> None:
-        """Start it, and wait until it answers; an unexpected end tells its log."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, env=self._environment, start_new_session=True
-            )
-        for _ in within(PATIENCE):
-            with suppress(httpx.TransportError):
-                if self.http.get("/livez").status_code == 200:
-                    return
-            assert self._process.poll() is None, self.log.read_text()[-3000:]
-        raise AssertionError(f"it did not start: {self.log.read_text()[-3000:]}")
-
-    def kill(self) -> None:
-        """SIGKILL to it and all its children at once."""
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(PATIENCE)
-
-    def stop(self) -> int:
-        """SIGTERM, and its exit status."""
-        assert self._process is not None
-        self._process.terminate()
-        return self.wait()
-
-    def wait(self) -> int:
-        """Its exit status, once it has ended."""
-        assert self._process is not None
-        return self._process.wait(PATIENCE)
-
-    @property
-    def ended(self) -> bool:
-        """Whether it ended by itself."""
-        return self._process is not None and self._process.poll() is not None
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        assert self._process is not None
-        return self._process.pid
+    def answers(self) -> bool:
+        """Whether /livez says yes."""
+        with suppress(httpx.TransportError):
+            return self.http.get("/livez").status_code == 200
+        return False
 
     def send(self, content: bytes, **headers: str) -> httpx.Response:
         """Upload some bytes."""
@@ -140,6 +91,68 @@ class Process:
         lines = (line.split() for line in self.log.read_text(errors="replace").splitlines())
         found = (words[3:] for words in lines if len(words) > 3 and words[2] == name)
         return [dict(word.split("=", 1) for word in words if "=" in word) for words in found]
+
+
+class Process(Server):
+    """One part of Rayhound as a process of ours, and whoever serves its port at the moment."""
+
+    def __init__(self, log: Path, port: int, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        super().__init__(log, port)
+        self.command = [*command]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("RAYHOUND_")}
+        self._environment = kept | dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self.http.close()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers; an unexpected end tells its log."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, env=self._environment, start_new_session=True
+            )
+        for _ in within(PATIENCE):
+            if self.answers():
+                return
+            assert self._process.poll() is None, self.log.read_text()[-3000:]
+        raise AssertionError(f"it did not start: {self.log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL to it and all its children at once."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(PATIENCE)
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        assert self._process is not None
+        return self._process.wait(PATIENCE)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
 
 
 class Up(Process):

@@ -139,6 +139,13 @@ def test_every_command_that_a_page_shows_exists() -> None:
                 assert command in group.commands, f"{page.name} shows rayhound {command}"
 
 
+def test_every_metric_that_a_page_names_exists() -> None:
+    known = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/reference/metrics.md").read_text(), re.MULTILINE))
+    for page in [p for p in pages() if p.parent.name != "changes"]:
+        for name in re.findall(r"\brayhound_\w+", page.read_text()):
+            assert name in known or re.sub("_(bucket|count|sum)$", "", name) in known, f"{page.name} names {name}"
+
+
 def test_every_change_is_told_in_a_few_sentences() -> None:
     fragments = [f for f in (ROOT / "changes").iterdir() if f.name != "README.md"]
     assert fragments

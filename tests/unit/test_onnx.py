@@ -1,5 +1,8 @@
 """The classifier, and the model files that it takes and refuses."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,18 @@ def described(path: Path, **about: str) -> Path:
         content += b"\x72" + varint(len(entry)) + entry
     path.write_bytes(content)
     return path
+
+
+def test_nothing_is_reported_to_the_makers_of_the_runtime(tmp_path: Path) -> None:
+    """Where it reports, it keeps an id of this machine and what is still to be sent in the home folder."""
+    load = (
+        "from rayhound.adapters import onnx; from rayhound.settings import DEFAULT_MODEL as m; onnx.OnnxClassifier(m)"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    environment = kept | {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", load], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_model_that_comes_along_describes_itself() -> None:

@@ -16,6 +16,7 @@ from rayhound.telemetry import in_context
 from tests.unit.world import MODEL, World
 
 DOG = b"a dog"
+NEWER = replace(MODEL, version="2.0")
 
 
 def run(tmp_path: Path, told: Callable[[World], Awaitable[None]], kept: bool = False) -> None:
@@ -228,6 +229,23 @@ def test_requeue_leaves_what_is_analysed_and_names_what_it_does_not_know(tmp_pat
         asked = [image_id, "nonsense", "0" * 36]
         outcomes = [r.outcome async for r in requeue(world.archive, asked)]
         assert outcomes == [Again.ANALYSED, Again.UNKNOWN, Again.UNKNOWN]
+
+    run(tmp_path, told)
+
+
+def test_a_new_model_analyses_what_another_has_when_asked_and_its_own_once(tmp_path: Path) -> None:
+    async def told(world: World) -> None:
+        image_id = await world.upload(DOG)
+        assert image_id
+        await world.consume()
+        world.analysers.model = NEWER
+        for expected in (Outcome.ANALYSED, Outcome.KNOWN):
+            assert [r.outcome async for r in requeue(world.archive, analysed=True)] == [Again.QUEUED]
+            world.now += timedelta(minutes=2)
+            await world.sweep()
+            assert await world.consume() == [expected]
+        facts = await records.look(world.archive, image_id)
+        assert {a.label for a in facts.analyses} == {MODEL.label, NEWER.label}
 
     run(tmp_path, told)
 

@@ -6,11 +6,15 @@ square, and answers with one probability a label.
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from PIL import Image
+
+# It sends what it is used for to its makers unless it is told not to before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 from rayhound.domain import MODEL_WORD, Classification, Contains, Misconfigured, Model
 

@@ -206,17 +206,22 @@ class Requeued:
 
 
 async def requeue(
-    archive: Archive, ids: Sequence[str] | None = None, failed: bool = False, dry_run: bool = False
+    archive: Archive,
+    ids: Sequence[str] | None = None,
+    failed: bool = False,
+    analysed: bool = False,
+    dry_run: bool = False,
 ) -> AsyncGenerator[Requeued, None]:
     """Ask for images again, by putting their markers; a web server's sweep completes them as if just accepted.
 
     With no ids: all that is queued, and with `failed` all that failed too. Given ids that failed are tried again.
+    With `analysed` those that some model has analysed as well: a consumer leaves them if it was its own.
     """
     async with aclosing(archive.list(records.OUTBOX)) as entries:
         waiting = {entry.key.removeprefix(records.OUTBOX).partition(".")[0] async for entry in entries}
     async with aclosing(_given(ids) if ids is not None else records.accepted_ids(archive)) as images:
         async for image_id in images:
-            requeued = await _again(archive, image_id, waiting, failed or ids is not None)
+            requeued = await _again(archive, image_id, waiting, failed or ids is not None, analysed)
             if not dry_run and requeued.outcome in (Again.QUEUED, Again.NEXT_TRY):
                 accepted = await records.fact(archive, records.accepted_key(image_id))
                 await records.mark(archive, accepted, requeued.retry)
@@ -228,14 +233,14 @@ async def _given(ids: Sequence[str]) -> AsyncGenerator[str, None]:
         yield image_id
 
 
-async def _again(archive: Archive, image_id: str, waiting: set[str], failed: bool) -> Requeued:
+async def _again(archive: Archive, image_id: str, waiting: set[str], failed: bool, analysed: bool) -> Requeued:
     facts = await records.look(archive, image_id) if is_image_id(image_id) else records.Facts()
     if not facts.accepted:
         return Requeued(image_id, Again.UNKNOWN)
-    if facts.analyses:
+    if facts.analyses and not analysed:
         return Requeued(image_id, Again.ANALYSED)
     if image_id in waiting:
         return Requeued(image_id, Again.WAITING)
-    if not facts.failures:
-        return Requeued(image_id, Again.QUEUED)
+    if facts.analyses or not facts.failures:
+        return Requeued(image_id, Again.QUEUED, facts.next_try())
     return Requeued(image_id, Again.NEXT_TRY if failed else Again.FAILED, facts.next_try())
