@@ -78,6 +78,11 @@ class RabbitBroker:
         """Where its AMQP is."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of its name server and of the node; both have children."""
+        return [process.pid for process in self._processes]
+
     def start(self, seconds: float = 120) -> None:
         """Start the node, and wait until it answers."""
         if not self._processes:  # its own name server, so that nothing of it stays behind
