@@ -96,7 +96,7 @@ def end_to_end(system: System, sample: list[Path], count: int) -> Run:
 
 
 def accept(name: str, system: System, sample: list[Path], count: int, figures: Figures) -> None:
-    """Times to accept, for a system that analyses nothing meanwhile; one sender takes a quarter of the images."""
+    """Times to accept, of one sender with a quarter of the images, and of eight with all."""
     sent(system.port, sample, WARM_UP)
     for senders, share in ((1, max(1, count // 4)), (SENDERS, count)):
         times = sent(system.port, sample, share, senders)

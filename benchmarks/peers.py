@@ -2,17 +2,17 @@
 
     python -m benchmarks.peers [--images N] [--rounds N] [--photos FOLDER] [--celery PYTHON]
 
-`benchmarks/celery_stack/__init__.py` tells what is the same, and what Celery's side does not promise. Both have one
-process for HTTP, the same RabbitMQ node, and an analysing process for each core; all in one run on the same cores, in
-turn. Rates are counted alike, by the time of each stored analysis, and so is every process's CPU: of the web server, of
-the consumer or the worker (consumers), of its analysers or its pool (analysers), of the broker and of the sender.
+`benchmarks/celery_stack/__init__.py` tells what is the same, and what Celery's side does not promise. Each has one
+process for HTTP, a new RabbitMQ node, and an analysing process for each core; all in one run on the same cores.
+Rates are counted alike, by the time of each stored analysis, and so is every process's CPU: of the web server, of the
+consumer or the worker (consumers), of its analysers or its pool (analysers), of the broker and of the sender.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,17 +31,14 @@ STACK = "benchmarks.celery_stack"
 
 @contextmanager
 def celery_serving(python: Path, broker: RabbitBroker, folder: Path) -> Iterator[System]:
-    """The stack's web server and the broker, and nobody who analyses. What is left in the queue goes with them."""
+    """The stack's web server and the broker, and nobody who analyses."""
     (port,) = free_ports(1)
     for name in ("images", "analyses", "spool"):
         (folder / name).mkdir()
     command = [str(python), "-m", "uvicorn", f"{STACK}.web:web", "--port", str(port)]
-    try:
-        with started(command, folder / "web.log", environment(broker, folder)) as pid:
-            until_ready(port)
-            yield System(port, {"web server": [pid], "broker": broker.pids}, folder, "analyses/*.json")
-    finally:
-        broker.ctl("delete_queue", "celery-images")
+    with started(command, folder / "web.log", environment(broker, folder)) as pid:
+        until_ready(port)
+        yield System(port, {"web server": [pid], "broker": broker.pids}, folder, "analyses/*.json")
 
 
 @contextmanager
@@ -67,6 +64,20 @@ def environment(broker: RabbitBroker, folder: Path) -> dict[str, str]:
         "STACK_DATA": str(folder),
         "OPENBLAS_NUM_THREADS": "1",  # as Rayhound's analysers have it
     }
+
+
+@contextmanager
+def with_broker(
+    opening: Callable[[RabbitBroker, Path], AbstractContextManager[System]], folder: Path
+) -> Iterator[System]:
+    """A system with a broker of its own, since Celery's workers leave two dozen queues for delays in theirs."""
+    with rabbitmq() as broker, opening(broker, folder) as system:
+        yield system
+
+
+def rayhound(broker: RabbitBroker, folder: Path) -> AbstractContextManager[System]:
+    """The whole of Rayhound: its web server, one consumer with an analyser for each core, and the broker."""
+    return parts(broker, 1, cores(), folder)
 
 
 def rayhound_serving(broker: RabbitBroker, folder: Path) -> AbstractContextManager[System]:
@@ -95,15 +106,15 @@ def main() -> None:
     require_celery(given.celery)
     require_rabbitmq()
     figures = Figures()
-    with workplace(given.photos) as (_, sample), rabbitmq() as broker:
-        whole: dict[str, Opening] = {
-            "Rayhound": partial(parts, broker, 1, cores()),
-            "Celery": partial(celery_stack, given.celery, broker),
-        }
-        serving_alone: dict[str, Opening] = {
-            "Rayhound": partial(rayhound_serving, broker),
-            "Celery": partial(celery_serving, given.celery, broker),
-        }
+    whole: dict[str, Opening] = {
+        "Rayhound": partial(with_broker, rayhound),
+        "Celery": partial(with_broker, partial(celery_stack, given.celery)),
+    }
+    serving_alone: dict[str, Opening] = {
+        "Rayhound": partial(with_broker, rayhound_serving),
+        "Celery": partial(with_broker, partial(celery_serving, given.celery)),
+    }
+    with workplace(given.photos) as (_, sample):
         for number in range(given.rounds):
             one_round(whole, sample, given.images, number, figures)
             for name, opening in in_turn(serving_alone, number).items():
