@@ -9,6 +9,7 @@ import argparse
 import os
 import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -66,6 +67,7 @@ def arguments(about: str | None, images: int) -> argparse.ArgumentParser:
 def workplace(given: Path | None) -> Iterator[tuple[Path, list[Path]]]:
     """A folder to work in, on a disk, and the photos to send."""
     tempfile.tempdir = os.environ.get("TMPDIR", "/var/tmp")  # /tmp may be memory, where fsync costs nothing
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends with us
     with tempfile.TemporaryDirectory(prefix="rayhound-benchmark-") as name:
         yield Path(name), photos(given, Path(name))
 
