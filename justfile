@@ -54,6 +54,16 @@ docs: setup
 lock: setup
     scripts/lock
 
-# Measures the pipeline against the bare loop of decode and classify
+# Measures one process against the bare loop of decode and classify
 bench *arguments: setup
     python -m benchmarks.pipeline {{ arguments }}
+
+# Measures web server, RabbitMQ and consumers against one process and the bare loop
+bench-parts *arguments: setup
+    python -m benchmarks.parts {{ arguments }}
+
+# Measures Rayhound beside Celery, FastAPI and RabbitMQ that do the same durable work
+bench-peers *arguments: setup
+    uv venv --quiet --allow-existing .venv/benchmarks
+    uv pip install --quiet --python .venv/benchmarks --require-hashes -r requirements/benchmarks.txt
+    python -m benchmarks.peers {{ arguments }}

@@ -123,7 +123,7 @@ def goes_on(running: Parts, server: Process, consumer: Process, ledger: Ledger) 
     ledger.accepted(KEY["Idempotency-Key"], answer.json()["image_id"], dog(99))
     verdict = judge(server, ledger, [consumer])
     assert (verdict.lost, verdict.doubled, verdict.failed) == (0, 0, 0), verdict
-    assert consumer.events("archive_away"), "the consumer did not notice"
+    assert consumer.events("waiting"), "the consumer did not notice"
     assert not consumer.events("released")
     assert not consumer.events("rejected")
     assert dead_letters(running) == 0

@@ -13,6 +13,7 @@ from rayhound import records
 from rayhound.pipeline.accepting import Again, requeue
 from rayhound.pipeline.settling import Outcome, settle
 from rayhound.telemetry import in_context
+from tests.unit.fate import Fault, Strike
 from tests.unit.world import MODEL, World
 
 DOG = b"a dog"
@@ -72,6 +73,39 @@ def test_bytes_that_are_lost_or_changed_fail_with_that_reason(tmp_path: Path, by
         assert await world.consume() == [Outcome.FAILED]
         assert "missing, or are not those" in await reason(world, image_id)
         assert world.analysers.tried == []
+
+    run(tmp_path, told)
+
+
+def test_an_image_for_which_the_consumer_has_no_room_is_held_until_there_is_some(tmp_path: Path) -> None:
+    async def told(world: World) -> None:
+        await world.upload(DOG)
+        (tmp_path / "spool").symlink_to("/dev/full/none")
+        world.spool = tmp_path / "spool"
+        with capture_logs([in_context]) as logged:
+            settling = asyncio.create_task(world.consume())
+            while not logged:
+                await asyncio.sleep(0.001)
+            (tmp_path / "spool").unlink()
+            (tmp_path / "spool").mkdir()
+            assert await settling == [Outcome.ANALYSED]
+        assert logged[0]["event"] == "waiting"
+        assert "cannot be kept in" in logged[0]["why"]
+        assert not list((tmp_path / "spool").iterdir())
+
+    run(tmp_path, told)
+
+
+def test_an_image_that_cannot_be_fetched_leaves_nothing_of_it_behind(tmp_path: Path) -> None:
+    async def told(world: World) -> None:
+        await world.upload(DOG)
+        world.spool = tmp_path / "spool"
+        world.spool.mkdir()
+        desk, delivery = world.desk(), await world.take()
+        desk.patience.stopping.set()
+        world.fate.strikes.append(Strike(Fault.REFUSED, 3))  # accepted.json, what is there, the image
+        assert await settle(desk, delivery) is Outcome.RELEASED
+        assert not list(world.spool.iterdir())
 
     run(tmp_path, told)
 

@@ -47,7 +47,7 @@ class PatientArchive:
                 raise
             return Put.CREATED if doubtful and put is Put.SAME else put
 
-        return await self._patiently(once)
+        return await self.patiently(once)
 
     async def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """As `Archive.get`; once the first piece came, a failure is the reader's."""
@@ -74,18 +74,19 @@ class PatientArchive:
             async with aclosing(self._archive.list(prefix, after)) as entries:
                 return [entry async for entry in entries]
 
-        for entry in await self._patiently(once):
+        for entry in await self.patiently(once):
             yield entry
 
     async def delete(self, key: str) -> None:
         """As `Archive.delete`."""
-        await self._patiently(lambda: self._archive.delete(key))
+        await self.patiently(lambda: self._archive.delete(key))
 
     async def ping(self) -> Storage:
         """As `Archive.ping`."""
-        return await self._patiently(self._archive.ping)
+        return await self.patiently(self._archive.ping)
 
-    async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
+    async def patiently(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Do something, and again while there is no room or no answer; raises what it raised when patience is over."""
         while True:
             try:
                 return await once()
@@ -97,7 +98,7 @@ class PatientArchive:
         late = asyncio.get_running_loop().time() >= self._deadline
         if isinstance(error, Broken) or stopping.is_set() or late:
             raise error
-        log().warning("archive_away", why=error.detail)
+        log().warning("waiting", why=error.detail)
         try:
             async with asyncio.timeout(self._patience.pause):
                 await stopping.wait()

@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rayhound import records, telemetry
-from rayhound.domain import AnalyserDied, Draining, Findings, Model, NotFound, Request, TryLater, Unreadable
+from rayhound.domain import (
+    AnalyserDied,
+    Draining,
+    Findings,
+    Model,
+    NotFound,
+    Request,
+    StorageFull,
+    TryLater,
+    Unreadable,
+)
 from rayhound.pipeline.patience import Patience, PatientArchive
 from rayhound.ports import Archive, Delivery, Put
 from rayhound.records import Facts
@@ -249,17 +259,28 @@ class _Case:
     @asynccontextmanager
     async def _spooled(self, accepted: dict[str, Any]) -> AsyncGenerator[Path | None, None]:
         """The stored bytes in a file of their own; none if they are missing or not those that were accepted."""
-        digest = hashlib.sha256()
         path = self.desk.spool / f"{self.image_id}-{id(self)}"
         try:
-            with telemetry.FETCHING.time(), path.open("xb", buffering=0) as file:
-                async with aclosing(self.archive.get(records.image_key(accepted))) as pieces:
+            with telemetry.FETCHING.time():
+                found = await self.archive.patiently(lambda: self._fetched(accepted, path))
+            yield path if found == accepted["sha256"] else None
+        finally:
+            path.unlink(missing_ok=True)
+
+    async def _fetched(self, accepted: dict[str, Any], path: Path) -> str:
+        """The SHA-256 of the stored bytes, which lie at `path` then; empty if they are missing."""
+        digest = hashlib.sha256()
+        try:
+            with path.open("wb") as file:
+                async with aclosing(self.desk.archive.get(records.image_key(accepted))) as pieces:
                     async for piece in pieces:
                         digest.update(piece)
                         file.write(piece)
         except NotFound:
-            digest.update(b"missing")
-        try:
-            yield path if digest.hexdigest() == accepted["sha256"] else None
-        finally:
-            path.unlink()
+            return ""
+        except OSError as e:
+            hint = "the folder that TMPDIR names must have room for the images in hand"
+            raise StorageFull(
+                f"an image cannot be kept in {path.parent} while it is analysed: {e.strerror}", hint
+            ) from e
+        return digest.hexdigest()
