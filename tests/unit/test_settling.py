@@ -110,13 +110,15 @@ def test_an_image_that_cannot_be_fetched_leaves_nothing_of_it_behind(tmp_path: P
     run(tmp_path, told)
 
 
-def test_a_request_for_an_image_that_was_removed_is_rejected(tmp_path: Path) -> None:
+def test_a_request_for_an_image_that_was_removed_is_rejected_with_that_reason(tmp_path: Path) -> None:
     async def told(world: World) -> None:
         image_id = await world.upload(DOG)
         for key in [k for k in world.archive.objects if str(image_id) in k and k[0].isdigit()]:
             del world.archive.objects[key]
-        assert await world.consume() == [Outcome.REJECTED]
+        with capture_logs([in_context]) as logged:
+            assert await world.consume() == [Outcome.REJECTED]
         assert await world.consume() == []
+        assert [(e["event"], "was removed" in e["why"]) for e in logged] == [("rejected", True)]
 
     run(tmp_path, told)
 

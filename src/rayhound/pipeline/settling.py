@@ -101,7 +101,7 @@ async def settle(desk: Desk, delivery: Delivery) -> Outcome:
         if outcome in (Outcome.RELEASED, Outcome.FOREIGN):
             await delivery.release()
         elif outcome is Outcome.REJECTED:
-            log().error("rejected")
+            log().error("rejected", why="the archive does not know it: it was never accepted, or was removed since")
             await delivery.reject()
         else:
             desk.tell(request.image_id)
