@@ -186,6 +186,23 @@ def test_an_attempt_that_may_be_alive_is_waited_for(tmp_path: Path) -> None:
     run(tmp_path, told)
 
 
+def test_an_attempt_that_somebody_else_wrote_first_is_theirs(tmp_path: Path) -> None:
+    async def told(world: World) -> None:
+        image_id = await world.upload(b"poison")
+        assert image_id
+
+        async def dies_of_it(number: int) -> None:
+            await world.archive.put(records.attempt_key(image_id, MODEL.label, 0, number), b"{}")
+
+        await dies_of_it(1)
+        # accepted.json, what is there, the image, and then the attempt
+        world.fate.strikes.append(Strike(Fault.SECOND_ACTOR, 4, lambda: dies_of_it(2)))
+        assert await world.consume() == [Outcome.FAILED]
+        assert world.analysers.tried == [b"poison"], "the third that died of it"
+
+    run(tmp_path, told)
+
+
 def test_whoever_waited_for_an_attempt_takes_its_analysis_for_an_answer(tmp_path: Path) -> None:
     async def told(world: World) -> None:
         image_id = await world.upload(DOG)
