@@ -83,7 +83,8 @@ def settings() -> str:
     """The page about every setting, with its default."""
     rows = []
     for field in fields(Settings):
-        default = "the model that Rayhound brings" if field.name == "model" else f"`{field.default}`"
+        default = "not set" if field.default is None else f"`{field.default}`"
+        default = "the model that Rayhound brings" if field.name == "model" else default
         rows.append(f"| `{PREFIX}{field.name.upper()}` | {default} | {field.metadata['about']} |\n")
     return GENERATED + "\n" + SETTINGS + "".join(rows)
 

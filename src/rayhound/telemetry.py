@@ -28,7 +28,13 @@ EVERY_PROCESS, WEB_SERVER, CONSUMER = CollectorRegistry(), CollectorRegistry(), 
 BUILD = Gauge("rayhound_build_info", "1, with the version that runs.", ["version"], registry=EVERY_PROCESS)
 BUILD.labels(__version__).set(1)
 READY = Gauge("rayhound_ready", "1 while the process can do its work, as /readyz says; else 0.", registry=EVERY_PROCESS)
-CHECK = Gauge("rayhound_check_ok", "1 while a check of /readyz is ok; else 0.", ["check"], registry=EVERY_PROCESS)
+CHECK = Gauge(
+    "rayhound_check_ok",
+    "1 while a check of /readyz is ok, else 0: archive and queue of a web server; queue, requests (whether they are of"
+    " its own archive) and analysers of a consumer.",
+    ["check"],
+    registry=EVERY_PROCESS,
+)
 ProcessCollector(registry=EVERY_PROCESS)
 
 ACCEPTED = Counter("rayhound_images_accepted", "New images that were answered 202.", registry=WEB_SERVER)

@@ -84,7 +84,7 @@ def test_a_consumer_of_another_archive_takes_nothing_and_says_why(running: Parts
     (tmp_path / "another").mkdir()
     with another(running, CONSUME, tmp_path, RAYHOUND_ARCHIVE=str(tmp_path / "another")) as wrong:
         ids = [server.accepted(dog(number)) for number in range(5)]
-        why = until_unready(wrong, "archive")
+        why = until_unready(wrong, "requests")
         assert "archive" in why["detail"]
         assert "RAYHOUND_ARCHIVE" in why["hint"]
         assert "rayhound requeue" in why["hint"]
@@ -109,7 +109,7 @@ def test_a_consumer_whose_folder_goes_away_condemns_nothing(
         (tmp_path / "empty-link").symlink_to(tmp_path / "empty")
         (tmp_path / "empty-link").rename(mount)
         later = [server.accepted(dog(number)) for number in range(5, 10)]
-        until_unready(moved, "archive")
+        until_unready(moved, "requests")
         assert {server.record(i)["status"] for i in later} == {"queued"}
     consumer.start()
     assert {server.answered(i)["status"] for i in ids + later} == {"analysed"}

@@ -141,7 +141,7 @@ def _room(storage: "Storage") -> str:
 
 def _queue(given: Settings) -> str:
     if given.queue is None:
-        return "embedded: in memory, inside `rayhound up`"
+        return "embedded: in memory, inside `rayhound up`; `serve` and `consume` need RAYHOUND_QUEUE"
 
     async def ping() -> str:
         from rayhound.wiring.queue import reached

@@ -42,7 +42,8 @@ ModelFile = Annotated[
 ]
 
 HERE = "http://127.0.0.1:5000"
-OF_CLIENTS = ("RAYHOUND_SERVER", "RAYHOUND_SAMPLES")
+OF_OTHERS = ("RAYHOUND_SERVER", "RAYHOUND_SAMPLES", "RAYHOUND_IMAGE", "RAYHOUND_PUBLISH", "RAYHOUND_PUBLISH_RABBITMQ")
+"""What clients, the tests and compose.yaml read."""
 
 
 def settings(**given: Any) -> Settings:
@@ -52,7 +53,7 @@ def settings(**given: Any) -> Settings:
     found = read(**given)
     configure(found.log_format)
     known = {PREFIX + field.name.upper() for field in fields(Settings)}
-    for variable in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in OF_CLIENTS):
+    for variable in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in OF_OTHERS):
         if variable not in known and variable.removesuffix("_FILE") not in known:
             if found.log_format == "json":
                 log().warning("unknown_setting", name=variable)

@@ -86,7 +86,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as e:
         listener.close()
-        hint = "stop what listens there, or choose another with --port"
+        hint = "stop what listens there, or choose another: --port, RAYHOUND_PORT, a consumer's RAYHOUND_METRICS_PORT"
         raise Misconfigured(f"cannot listen on {host} port {port}: {e.strerror}", hint) from e
     return listener
 

@@ -50,7 +50,7 @@ def require_parts(settings: Settings) -> None:
 async def check_consumer(consumer: Consumer) -> Check:
     """Whether what it is handed is of its own archive."""
     why = consumer.trouble
-    return Check("archive", True) if why is None else Check("archive", False, True, why.detail, why.hint)
+    return Check("requests", True) if why is None else Check("requests", False, True, why.detail, why.hint)
 
 
 async def check_analysers(analysers: Analysers) -> Check:

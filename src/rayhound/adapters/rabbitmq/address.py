@@ -83,12 +83,12 @@ class Address:
     @property
     def login(self) -> str:
         """The user's name."""
-        return self.user if self.user is not None else unquote(self._parts.username or "guest")
+        return unquote(self._parts.username or "") or self.user or "guest"
 
     @property
     def secret(self) -> str:
         """The user's password."""
-        return self.password if self.password is not None else unquote(self._parts.password or "guest")
+        return unquote(self._parts.password or "") or self.password or "guest"
 
     @property
     def virtual_host(self) -> str:

@@ -13,6 +13,8 @@ from rayhound.telemetry import log
 OLDEST = (3, 10)
 NEWEST_MAJOR = 4
 
+_RUNS = "does it run, and are host and port in RAYHOUND_QUEUE right?"
+
 
 def told(error: BaseException, address: Address) -> RayhoundError:
     """An error of the library in our words: `Misconfigured` where somebody has to change something."""
@@ -41,13 +43,13 @@ def told(error: BaseException, address: Address) -> RayhoundError:
                 "see whether it exists, whether the user may use it, and what the broker's log says",
             )
         case TimeoutError():
-            return Unavailable(f"the broker at {address} does not answer")
+            return Unavailable(f"the broker at {address} does not answer", _RUNS)
     if certificate is not None:
         return Misconfigured(
             f"the broker at {address} and we do not trust each other: {certificate}",
             "look at the authority, at the name in the broker's certificate, and at our own certificate",
         )
-    return Unavailable(f"the broker at {address} is away: {text}")
+    return Unavailable(f"the broker at {address} is away: {text}", _RUNS)
 
 
 def check_broker(properties: Mapping[str, Any], address: Address) -> None:
