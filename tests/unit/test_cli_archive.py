@@ -48,7 +48,7 @@ def test_requeue_asks_for_what_is_queued_alone(tmp_path: Path, capsys: pytest.Ca
     assert markers(tmp_path) == {queued: 0}
     printed = capsys.readouterr()
     assert f"{queued}  queued again" in printed.out
-    assert printed.err == "1 image queued again; it begins within 75 s\n"
+    assert printed.err == "1 image queued again; it begins within 15 s\n"
 
 
 def test_requeue_failed_asks_for_the_next_try(tmp_path: Path) -> None:

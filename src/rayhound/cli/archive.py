@@ -32,7 +32,7 @@ def requeue(
 
     This repairs a queue that has lost its requests. An id that failed gets its next try, one that is analysed is left.
     With --analysed consumers look at that too, and each analyses what its own model has not: for a new model.
-    It begins within 75 seconds, once a web server on this folder has looked.
+    It begins within 15 seconds, once a web server on this folder has looked.
 
     Exit status: 0, or 1 when an id is unknown.
     """
@@ -58,7 +58,7 @@ async def _requeue(given: Settings, ids: list[str] | None, failed: bool, analyse
     if dry_run:
         console.tell(f"{what} would be queued again; nothing was done")
     else:
-        console.tell(f"{what} queued again" + ("; it begins within 75 s" if again else ""))
+        console.tell(f"{what} queued again" + ("; it begins within 15 s" if again else ""))
     if counts[Again.WAITING] and not ids:
         console.tell(f"{counts[Again.WAITING]} waiting already")
     return 1 if counts[Again.UNKNOWN] else 0

@@ -126,6 +126,7 @@ async def _give_way(archive: Archive, marker: Marker, key: str) -> Marker:
 
 
 async def _hand_over(house: House, marker: Marker, request: Request, acceptor: bool) -> None:
+    published = None
     try:
         with PUBLISH_SECONDS.time():
             async with asyncio.timeout(CONFIRM_SECONDS):
@@ -133,12 +134,13 @@ async def _hand_over(house: House, marker: Marker, request: Request, acceptor: b
     except (TimeoutError, TryLater) as e:
         log().warning("unpublished", why=str(e) or "no confirm in time")
         UNPUBLISHED.inc()
-        if acceptor:  # under a new name: a sweep may be about to delete this one
-            await records.mark(house.archive, marker.accepted, marker.retry)
+    if published is None and acceptor:
+        # Under a new name, because a sweep may be about to delete this one; and one that no sweep leaves for a minute.
+        await records.mark_accepted(house.archive, marker.accepted, marker.retry)
+    elif published is not Published.KEPT:
         return
-    if published is Published.KEPT:
-        with suppress(TryLater):  # left over, it only comes again
-            await house.archive.delete(marker.key)
+    with suppress(TryLater):  # left over, it only comes again
+        await house.archive.delete(marker.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +151,19 @@ class Swept:
     oldest: datetime | None
 
 
-async def sweep(house: House, before: datetime, expire_before: datetime | None) -> Swept:
-    """Finish what others began: every marker put before a moment, by the storage's clock.
+async def sweep(house: House, before: datetime | None, expire_before: datetime | None) -> Swept:
+    """Finish what others began: every marker put before a moment, by the storage's clock, and all of accepted images.
 
-    A marker without an image goes once it was put before `expire_before`: nobody was told that it is ours.
+    A marker without an image goes once it was put before `expire_before`: nobody was told that it is ours. With no
+    `before` they are counted only.
     """
     markers, oldest = 0, None
     async with aclosing(house.archive.list(records.OUTBOX)) as entries:
         async for entry in entries:
             markers += 1
             oldest = min(oldest or entry.modified, entry.modified)
-            if entry.modified <= before and not house.publisher.holds(entry.key):
+            due = before is not None and (entry.modified <= before or records.is_of_accepted(entry.key))
+            if due and not house.publisher.holds(entry.key):
                 expired = expire_before is not None and entry.modified <= expire_before
                 await _revisit(house, entry.key, expired)
     return Swept(markers, oldest)
@@ -224,7 +228,7 @@ async def requeue(
             requeued = await _again(archive, image_id, waiting, failed or ids is not None, analysed)
             if not dry_run and requeued.outcome in (Again.QUEUED, Again.NEXT_TRY):
                 accepted = await records.fact(archive, records.accepted_key(image_id))
-                await records.mark(archive, accepted, requeued.retry)
+                await records.mark_accepted(archive, accepted, requeued.retry)
             yield requeued
 
 

@@ -27,7 +27,7 @@ from rayhound.domain import (
 from rayhound.ports import Archive, Put
 
 ARCHIVE_KEY = "archive.json"
-OUTBOX = "outbox/"
+OUTBOX, OF_ACCEPTED = "outbox/", ".accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,21 @@ async def is_ours(archive: Archive, archive_id: str) -> bool:
 
 async def mark(archive: Archive, accepted: dict[str, Any], retry: int = 0) -> Marker:
     """Put a marker: this image is ours to finish."""
-    marker = Marker(f"{OUTBOX}{accepted['image_id']}.{secrets.token_hex(8)}", accepted, retry)
+    return await _mark(archive, accepted, retry, "")
+
+
+async def mark_accepted(archive: Archive, accepted: dict[str, Any], retry: int = 0) -> Marker:
+    """Put a marker of an image whose `accepted.json` is stored: all that is left to do is to queue its request."""
+    return await _mark(archive, accepted, retry, OF_ACCEPTED)
+
+
+def is_of_accepted(key: str) -> bool:
+    """Whether a marker is one that `mark_accepted` put, by its key."""
+    return key.endswith(OF_ACCEPTED)
+
+
+async def _mark(archive: Archive, accepted: dict[str, Any], retry: int, end: str) -> Marker:
+    marker = Marker(f"{OUTBOX}{accepted['image_id']}.{secrets.token_hex(8)}{end}", accepted, retry)
     if await archive.put(marker.key, dumps({"accepted": accepted, "retry": retry})) is Put.OTHER:
         raise InDoubt(f"another marker has the name {marker.key}")
     return marker

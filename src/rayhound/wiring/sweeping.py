@@ -27,10 +27,13 @@ async def sweep_alone(house: House, started: datetime) -> None:
 
 
 async def sweep_among_others(house: House) -> None:
-    """Sweep for ever as one of many web servers: every 15 seconds, and at once when the broker is back."""
+    """Sweep for ever as one of many web servers: every 15 seconds, and at once when the broker is back.
+
+    While it is away markers are counted only: to finish each would be in vain, every 15 seconds.
+    """
     while True:
-        await _swept(house, lambda now: now - SWEEP_AGE, lambda now: now - EXPIRE_AGE)
         was_there, waited = await _is_there(house.publisher), 0.0
+        await _swept(house, (lambda now: now - SWEEP_AGE) if was_there else None, lambda now: now - EXPIRE_AGE)
         while waited < SWEEP_SECONDS:
             await asyncio.sleep(LOOK_SECONDS)
             waited += LOOK_SECONDS
@@ -51,11 +54,12 @@ async def _is_there(publisher: Publisher) -> bool:
 Moment = Callable[[datetime], datetime]
 
 
-async def _swept(house: House, before: Moment, expire_before: Moment | None) -> bool:
+async def _swept(house: House, before: Moment | None, expire_before: Moment | None) -> bool:
     """Sweep once, by the storage's clock; whether it could be done."""
     try:
         now = (await house.archive.ping()).now
-        swept = await sweep(house, before(now), expire_before(now) if expire_before else None)
+        moments = (moment(now) if moment else None for moment in (before, expire_before))
+        swept = await sweep(house, *moments)
     except TryLater as e:
         log().warning("sweep_put_off", why=e.detail)
         return False
