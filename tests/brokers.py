@@ -134,6 +134,7 @@ class RabbitBroker:
     def __init__(self, version: str, folder: Path, tls: bool = False, settings: str = "") -> None:
         self.version = version
         self.folder = folder
+        self._tls = tls
         self.port, self.tls_port, self._dist_port, self._epmd_port = free_ports(4)
         self._node = VERSIONS[version](f"rayhound-tests-{self.port}", folder, self._environment())
         self._process: subprocess.Popen[bytes] | None = None
@@ -185,9 +186,13 @@ class RabbitBroker:
         return done.stdout
 
     def _answers(self) -> bool:
+        """Whether AMQP is spoken, and TLS listened for where it is: that port opens later."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
             connection.sendall(b"AMQP\x00\x00\x09\x01")
-            return bool(connection.recv(1))
+            answered = bool(connection.recv(1))
+            if self._tls:
+                socket.create_connection(("127.0.0.1", self.tls_port), timeout=5).close()
+            return answered
         return False
 
     def _environment(self) -> dict[str, str]:

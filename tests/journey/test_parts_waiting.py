@@ -62,6 +62,7 @@ def test_ten_thousand_waiting_images_cost_no_part_more_memory_than_one_thousand(
         broker.kill()
         ids += send(server, content, IN_OUTBOX)
         broker.start()
+        broker.ctl("await_startup")
         until_ready(running, QUEUED + IN_OUTBOX)
         consumer.start()
         until_analysed(consumer, WARM + len(ids))
