@@ -58,10 +58,15 @@ def others(running: Parts, commands: Sequence[Sequence[str]], folder: Path, **en
     return made
 
 
+def messages_in(running: Parts, queue: str) -> int:
+    """How many requests a queue has, lent or not."""
+    lines = (line.split() for line in running.broker.ctl("list_queues", "name", "messages").splitlines())
+    return next(int(words[1]) for words in lines if words and words[0] == queue)
+
+
 def dead_letters(running: Parts) -> int:
     """How many requests are dead letters."""
-    lines = (line.split() for line in running.broker.ctl("list_queues", "name", "messages").splitlines())
-    return next(int(words[1]) for words in lines if words and words[0] == "images.dead")
+    return messages_in(running, "images.dead")
 
 
 def in_folder(folder: Path) -> dict[str, str]:

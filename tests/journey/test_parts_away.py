@@ -19,9 +19,8 @@ ARCHIVE_AWAY_SECONDS = 20.0
 AT_ONCE_SECONDS = 2.0  # an upload that waited for a confirm would take 5
 SWEEP_SECONDS = 75.0
 IN_HAND = 12
-KEY = {
-    "Idempotency-Key": "refused-at-first"
-}  # whoever is told 503 may be told of doubt, so it is sent again with its key
+# Whoever is told 503 may be told of doubt, so it is sent again with its key.
+KEY = {"Idempotency-Key": "refused-at-first"}
 
 
 def accept(server: Process, ledger: Ledger, content: bytes) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journey.parts import Parts, in_folder, parts
+from tests.journey.parts import Parts, in_folder, messages_in, parts
 from tests.journey.upping import PATIENCE, Process, peak, within
 from tests.pictures import encoded, scene
 
@@ -23,18 +23,12 @@ def send(server: Process, content: bytes, count: int) -> list[str]:
         return list(threads.map(lambda _: server.accepted(content), range(count)))
 
 
-def ready(running: Parts) -> int:
-    """How many requests lie in the queue."""
-    lines = (line.split() for line in running.broker.ctl("list_queues", "name", "messages").splitlines())
-    return next(int(words[1]) for words in lines if words and words[0] == "images")
-
-
 def until_ready(running: Parts, count: int) -> None:
     """Wait until so many requests lie in the queue."""
     for _ in within(10 * PATIENCE, pause=2):
-        if ready(running) >= count:
+        if messages_in(running, "images") >= count:
             return
-    raise AssertionError(f"{ready(running)} of {count} requests are in the queue")
+    raise AssertionError(f"{messages_in(running, 'images')} of {count} requests are in the queue")
 
 
 def until_analysed(consumer: Process, count: int) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 from rayhound import records
 from rayhound.pipeline.accepting import Again, requeue
 from rayhound.pipeline.settling import Outcome
-from tests.unit.test_settling import run
+from tests.unit.test_settling import DOG, run
 from tests.unit.world import MODEL, World
 
-DOG = b"a dog"
 NEWER = replace(MODEL, version="2.0")
 
 
