@@ -93,6 +93,9 @@ class Settings:
     drain_seconds: float | None = setting(
         None, number(0, 3600, float), "Seconds that a stopping web server goes on accepting: 5, but 0 for `up`."
     )
+    keep_alive_seconds: float = setting(
+        75.0, number(1, 3600, float), "Seconds that a connection is kept open between two requests."
+    )
     log_format: str = setting("text", one_of("text", "json"), "How log lines look on stderr: text or json.")
 
 
