@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,11 +14,27 @@ import pytest
 from rayhound import __version__
 from tests.brokers import IMAGE as RABBITMQ
 from tests.cluster import kubernetes
-from tests.cluster.kubernetes import NODE, ROOT, Namespace
+from tests.cluster.installation import install, until_ready
+from tests.cluster.kubernetes import NODE, PARTS, ROOT, Namespace
 from tests.containers import BUILD_SECONDS
 from tests.journey.upping import PATIENCE
 
 MADE_OF = ("Dockerfile", ".dockerignore", "LICENSE", "README.md", "pyproject.toml", "requirements", "src")
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails tells what there was in its namespace."""
+    report = yield
+    if report.when == "call" and report.failed:
+        item.stash[FAILED] = True
+        known = getattr(item, "funcargs", {})
+        for used in (known[name] for name in ("namespace", "installed") if name in known):
+            report.sections.append((used.name, used.state()))
+    return report
 
 
 @dataclass(frozen=True)
@@ -84,9 +101,11 @@ class Namespaces:
         return self._another(helm)
 
     def share(self) -> Namespace:
-        """The one that tests share, made if it is not there."""
+        """The one that tests share, with the three charts in it; made if it is not there."""
         if self.installed is None:
             self.installed = self._shared.enter_context(self._another("helm"))
+            install(self.installed, *PARTS)
+            until_ready(self.installed)
         return self.installed
 
     def end_shared(self) -> None:
@@ -121,3 +140,23 @@ def namespace(namespaces: Namespaces) -> Generator[Namespace]:
     """A fresh namespace, with nothing in it, in a node that no other test uses."""
     with namespaces.fresh() as made:
         yield made
+
+
+@pytest.fixture
+def installed(namespaces: Namespaces, request: pytest.FixtureRequest) -> Generator[Namespace]:
+    """The namespace that tests share, with the three charts in it; each leaves it as it was, or it is made anew."""
+    yield namespaces.share()
+    if request.node.stash.get(FAILED, False):
+        namespaces.end_shared()
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print the one line of a scenario, with the seconds that it took."""
+    began = time.monotonic()
+
+    def told(what: str) -> None:
+        with capsys.disabled():
+            print(f"\ncluster: {what}, in {time.monotonic() - began:.0f} s")
+
+    return told
