@@ -21,13 +21,13 @@ CONSUME = (sys.executable, "-m", "rayhound", "consume")
 
 
 class Server:
-    """One part of Rayhound on one port of this machine, whoever runs it; every run of it appends to one log."""
+    """One part of Rayhound on one port, of this machine at first, whoever runs it; every run appends to one log."""
 
-    def __init__(self, log: Path, port: int) -> None:
+    def __init__(self, log: Path, port: int, host: str = "127.0.0.1") -> None:
         self.log, self.port = log, port
         # No connection is kept: the server at its other end may have been killed since.
         unkept = httpx.Limits(max_keepalive_connections=0)
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, limits=unkept)
+        self.http = httpx.Client(base_url=f"http://{host}:{port}", timeout=PATIENCE, limits=unkept)
 
     def answers(self) -> bool:
         """Whether /livez says yes."""
