@@ -34,11 +34,13 @@ class Clients:
     """Some clients that upload at the same time, each upload once: no client tries again what failed.
 
     Half of the uploads go over connections that are kept, half over new ones. Each client rests a while between two
-    (`rest`, in seconds), so that something can happen to the server meanwhile. Leaving the block waits for all.
+    (`rest`, in seconds), so that something can happen to the server meanwhile. Leaving the block waits for all. They
+    send `content`, each time with another number behind it.
     """
 
-    def __init__(self, server: Server, uploads: int, rest: float = 0.0) -> None:
+    def __init__(self, server: Server, uploads: int, rest: float = 0.0, content: bytes | None = None) -> None:
         self.told: list[Told] = []
+        self._content = content or picture()
         self._address = (str(server.http.base_url.host), server.port)
         self._uploads, self._rest = uploads, rest
         self._lock, self._over = threading.Lock(), threading.Event()
@@ -79,10 +81,10 @@ class Clients:
         with closing(self._connection()) as kept:
             for number in range(first, self._uploads, AT_ONCE):
                 if keeps:
-                    told = sent(kept, number)
+                    told = sent(kept, number, self._content)
                 else:
                     with closing(self._connection()) as new:
-                        told = sent(new, number)
+                        told = sent(new, number, self._content)
                 with self._lock:
                     self.told.append(told)
                 if self._over.wait(self._rest):
@@ -92,9 +94,9 @@ class Clients:
         return http.client.HTTPConnection(*self._address, timeout=PATIENCE)
 
 
-def sent(connection: http.client.HTTPConnection, number: int) -> Told:
+def sent(connection: http.client.HTTPConnection, number: int, image: bytes) -> Told:
     """Send one upload, another image for each number; a connection that ended with its last answer is opened anew."""
-    content = picture() + b"%06d" % number  # what follows a JPEG's end is ignored by readers
+    content = image + b"%06d" % number  # what follows the end of a JPEG or PNG is ignored by readers
     sha256 = hashlib.sha256(content).hexdigest()
     disposition = f'Content-Disposition: form-data; name="image"; filename="{number}.jpg"'
     body = f"--{BOUNDARY}\r\n{disposition}\r\n\r\n".encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()

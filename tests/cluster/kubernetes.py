@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import pytest
 
 from tests.journey.upping import PATIENCE, Server, within
 
@@ -79,6 +82,20 @@ def node(*arguments: str) -> None:
     told([os.environ[NODE], *arguments], environment(), seconds=2 * LONG)
 
 
+def node_shell(script: str) -> None:
+    """Run a script as root on the node itself; skips the test that asks where nobody knows how."""
+    name = context()
+    if name == "minikube":
+        command = ["minikube", "ssh", "--", f"sudo sh -c {shlex.quote(script)}"]
+    elif name.startswith("kind-"):
+        command = ["docker", "exec", f"{name.removeprefix('kind-')}-control-plane", "sh", "-c", script]
+    elif name == "local" and os.geteuid() == 0:
+        command = ["sh", "-c", script]  # this machine is the node
+    else:
+        pytest.skip(f"nobody knows how to become root on the node of {name!r}")
+    told(command, environment())
+
+
 class Namespace:
     """A namespace with a name of its own, which enforces the standard `restricted`; `helm` is which Helm is `helm`.
 
@@ -138,6 +155,11 @@ class Namespace:
     def pods(self, name: str) -> list[Any]:
         """The pods of one part that live: `rabbitmq`, `web-server` or `consumer`."""
         return [pod for pod in self.items("pods", f"{NAME}={name}") if "deletionTimestamp" not in pod["metadata"]]
+
+    def restarts(self, name: str) -> int:
+        """How often containers of the pods of one part were started again."""
+        statuses = (status for pod in self.pods(name) for status in pod["status"].get("containerStatuses", ()))
+        return sum(status["restartCount"] for status in statuses)
 
     def web_server(self) -> Server:
         """The web server at its node port, as it is at the moment; whoever asks closes its `http`."""
