@@ -22,7 +22,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--uploads", type=int, default=300, help="images of each kill journey")
     parser.addoption("--kills", type=int, default=5, help="how often they kill each kind of part")
     parser.addoption("--waiting", type=int, default=5_000, help="images that wait at the same time")
-    parser.addoption("--standing", type=float, default=110.0, help="seconds for which processes stand still")
 
 
 @pytest.hookimpl(wrapper=True)
