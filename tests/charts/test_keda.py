@@ -31,6 +31,7 @@ def test_the_queue_is_counted_as_a_whole_over_http() -> None:
 
 def test_the_management_api_is_where_the_broker_is_unless_it_is_elsewhere() -> None:
     assert trigger(host="queue")["host"] == "http://queue.images.svc:15672"
+    assert trigger(host="queue.messaging")["host"] == "http://queue.messaging:15672"
     assert trigger(managementUrl="https://broker.example.com")["host"] == "https://broker.example.com"
 
 
