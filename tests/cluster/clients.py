@@ -32,16 +32,17 @@ class Told:
 class Clients:
     """Some clients that upload at the same time, each upload once: no client tries again what failed.
 
-    Half of the uploads go over connections that are kept, half over new ones. Each client rests a while between two
-    (`rest`, in seconds), so that something can happen to the server meanwhile. Leaving the block waits for all. They
-    send `content`, each time with another number behind it.
+    Half of the uploads go over connections that are kept, half over new ones. They send `content`, each time with
+    another number behind it. Each client rests between two, `rest` seconds, which may be changed so that something can
+    happen to the server meanwhile. Leaving the block waits for all.
     """
 
-    def __init__(self, server: Server, uploads: int, rest: float = 0.0, content: bytes | None = None) -> None:
+    def __init__(self, server: Server, uploads: int, content: bytes | None = None) -> None:
         self.told: list[Told] = []
+        self.rest = 0.0
         self._content = content or picture()
         self._address = (str(server.http.base_url.host), server.port)
-        self._uploads, self._rest = uploads, rest
+        self._uploads = uploads
         self._lock, self._over = threading.Lock(), threading.Event()
         self._threads = ThreadPoolExecutor(AT_ONCE)
 
@@ -86,7 +87,7 @@ class Clients:
                         told = sent(new, number, self._content)
                 with self._lock:
                     self.told.append(told)
-                if self._over.wait(self._rest):
+                if self._over.wait(self.rest):
                     return
 
     def _connection(self) -> http.client.HTTPConnection:

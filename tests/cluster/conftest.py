@@ -55,6 +55,16 @@ def cluster() -> None:
 
 
 @pytest.fixture(scope="session")
+def autoscaling() -> None:
+    """Whoever sets how many pods there are: KEDA, and a metrics-server for the cluster's own autoscaler."""
+    asked = ("customresourcedefinitions/scaledobjects.keda.sh", "apiservices/v1beta1.metrics.k8s.io")
+    if kubernetes.run(["kubectl", "get", *asked], kubernetes.environment()).returncode != 0:
+        if NODE not in os.environ:
+            pytest.skip("KEDA or the metrics-server is not installed in this cluster")
+        kubernetes.node("autoscaling")
+
+
+@pytest.fixture(scope="session")
 def build() -> Build:
     """The image of this clone, in the node, under the name that the charts give it; and RabbitMQ's."""
     _build(Build(__version__, __version__), ROOT)

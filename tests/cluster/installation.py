@@ -38,8 +38,13 @@ def until_ready(namespace: Namespace, *parts: str) -> None:
 
 
 def scale(namespace: Namespace, part: str, replicas: int) -> None:
-    """Have so many pods of a part, and wait until it is so: these ready, and no other there any more."""
+    """Have so many pods of a part, and wait until it is so."""
     namespace.kubectl("scale", WORKLOADS[part], f"--replicas={replicas}")
+    until_pods(namespace, part, replicas)
+
+
+def until_pods(namespace: Namespace, part: str, replicas: int) -> None:
+    """Wait until so many pods of a part are ready, and no other is there any more."""
     until_ready(namespace, part)
     for _ in within(START, 0.5):
         if len(namespace.items("pods", f"app.kubernetes.io/name={part}")) == replicas:

@@ -7,11 +7,11 @@ import pytest
 
 from tests.cluster.clients import Clients, Verdict, judge
 from tests.cluster.conftest import Build
-from tests.cluster.installation import until_ready
+from tests.cluster.installation import until_pods
 from tests.cluster.kubernetes import NAME, PARTS, Namespace
 
 UPLOADS, FIRST = 200, 50
-REST = 0.4  # so that a hundred uploads last about ten seconds
+REST = 1.0  # so that a hundred uploads last longer than a web server drains
 OURS = ("web-server", "consumer")
 
 
@@ -45,11 +45,14 @@ def under_load(namespace: Namespace, change: str) -> Verdict:
     """What becomes of uploads while a script changes something, which is over before they are all sent."""
     server = namespace.web_server()
     with closing(server.http):
-        with Clients(server, UPLOADS, REST) as clients:
+        with Clients(server, UPLOADS) as clients:
             clients.reach(FIRST)
+            clients.rest = REST
             namespace.shell(change)
-            until_ready(namespace)
+            for part in PARTS:
+                until_pods(namespace, part, 1)
             sent = len(clients.told)
+            clients.rest = 0.0
         assert sent < UPLOADS, "it was not over when all was sent"
         return judge(clients, server, claim=namespace)
 
