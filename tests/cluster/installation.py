@@ -49,7 +49,7 @@ def until_pods(namespace: Namespace, part: str, replicas: int) -> None:
     for _ in within(START, 0.5):
         if len(namespace.items("pods", f"app.kubernetes.io/name={part}")) == replicas:
             return
-    raise AssertionError(namespace.state())
+    raise AssertionError(f"there are not {replicas} pods of {part}")
 
 
 def until_gone(namespace: Namespace, part: str) -> None:
@@ -81,4 +81,4 @@ def until_waiting(namespace: Namespace, ids: Iterable[str]) -> None:
             found = sorted(ids_waiting(namespace))
             if found == wanted:
                 return
-    raise AssertionError(f"waiting are {found}, not {wanted}\n{namespace.state()}")
+    raise AssertionError(f"waiting are {found}, not {wanted}")
