@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import httpx
 
@@ -35,6 +35,15 @@ def until_ready(namespace: Namespace, *parts: str) -> None:
     """Wait until some parts, or all, are ready."""
     for part in parts or PARTS:
         namespace.kubectl("rollout", "status", WORKLOADS[part], f"--timeout={START:.0f}s", seconds=2 * START)
+    if "web-server" in (parts or PARTS):
+        until_answering(namespace)
+
+
+def until_answering(namespace: Namespace) -> None:
+    """Wait until the web server answers at its node port, which leads to a pod a moment after that is ready."""
+    server = namespace.web_server()
+    with closing(server.http):
+        assert any(server.answers() for _ in within(PATIENCE, 0.2)), "nobody answers at the web server's node port"
 
 
 def scale(namespace: Namespace, part: str, replicas: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests import guides
 from tests.cluster import kubernetes
 from tests.cluster.conftest import MADE_OF, copied
+from tests.cluster.installation import until_answering
 from tests.cluster.kubernetes import LONG, Namespace
 from tests.journey.upping import PATIENCE, within
 
@@ -28,12 +29,13 @@ def test_the_page_leads_from_nothing_to_the_line_that_says_cat_and_into_the_queu
     def typed(block: str) -> str:
         return guides.run(block, clone, namespace.environment, seconds=2 * LONG)
 
-    install, look, send, see, queue, peek, go_on, try_it, again = (
+    install, look, send, see, queue, peek, go_on, try_it, again, list_all = (
         here(block, namespace, free_port) for block in guides.blocks(PAGE, TYPED)
     )
     [forward] = (here(block, namespace, free_port) for block in guides.blocks(PAGE, BESIDE))
     typed(install)
     assert set(re.findall(r"^my-\S+", typed(look), re.MULTILINE)) >= {"my-rabbitmq", "my-web-server", "my-consumer"}
+    until_answering(namespace)
     first = image_id(typed(send))
     seen = typed(see)
     assert re.search(rf" retrieved image_id={first} ", seen)
@@ -45,7 +47,9 @@ def test_the_page_leads_from_nothing_to_the_line_that_says_cat_and_into_the_queu
         assert f'\\"subject\\":\\"{second}\\"' in typed(peek).replace(" ", "")
     typed(go_on)
     assert typed(try_it).count("Phase:          Succeeded") == 3
-    said = typed(again)
+    typed(again)
+    until_answering(namespace)
+    said = typed(list_all)
     listed, _ = json.JSONDecoder().raw_decode(said, said.index('{"images":'))
     assert {(r["image_id"], r["status"]) for r in listed["images"]} >= {(first, "analysed"), (second, "analysed")}
     tell(f"the guide: all commands of {PAGE} typed")
