@@ -5,7 +5,6 @@ import http.client
 import json
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -150,10 +149,6 @@ def judge(clients: Clients, server: Server, claim: Namespace | None = None) -> V
 
 def analyses(namespace: Namespace) -> Counter[str]:
     """How many analyses lie on the claim, for each image, whatever a web server says of it."""
-    look = ["exec", "deployment/web-server", "--", "find", "/data/images", "-name", "analysis.*.json"]
+    pod = namespace.pods("web-server")[0]["metadata"]["name"]
+    look = ["exec", pod, "--", "find", "/data/images", "-name", "analysis.*.json"]
     return Counter(path.split("/")[-2] for path in namespace.kubectl(*look).splitlines())
-
-
-def ids_of(answers: Sequence[Told]) -> set[str]:
-    """The ids that were given."""
-    return {told.image_id for told in answers if told.image_id is not None}

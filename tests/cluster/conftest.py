@@ -76,17 +76,23 @@ def build() -> Build:
 @pytest.fixture(scope="session")
 def newer_build(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Another image in the node, the same code but for its version, as a release would bring it."""
-    copy = tmp_path_factory.mktemp("newer")
-    for name in MADE_OF:
-        whole = partial(shutil.copytree, ignore=shutil.ignore_patterns("__pycache__"))
-        copied: Callable[[Path, Path], object] = whole if (ROOT / name).is_dir() else shutil.copy
-        copied(ROOT / name, copy / name)
+    copy = copied(tmp_path_factory.mktemp("newer"), *MADE_OF)
     said = copy / "src/rayhound/__init__.py"
     newer = Build("0.1.1-test", "0.1.1")
     assert __version__ in said.read_text()
     said.write_text(said.read_text().replace(__version__, newer.version))
     _build(newer, copy)
     return newer
+
+
+def copied(folder: Path, *names: str) -> Path:
+    """A folder with a copy of files and folders of this clone."""
+    folder.mkdir(exist_ok=True)
+    whole = partial(shutil.copytree, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in names:
+        copy: Callable[[Path, Path], object] = whole if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    return folder
 
 
 def _build(build: Build, folder: Path) -> None:

@@ -26,11 +26,9 @@ def install(namespace: Namespace, *parts: str) -> None:
 
 
 def uninstall(namespace: Namespace, *parts: str) -> None:
-    """Uninstall parts, and wait until their pods are gone."""
+    """Uninstall parts; their pods may take a while to go, and nobody has to wait for that."""
     for part in parts:
         namespace.shell(f"helm uninstall my-{part}")
-    for part in parts:
-        until_gone(namespace, part)
 
 
 def until_ready(namespace: Namespace, *parts: str) -> None:

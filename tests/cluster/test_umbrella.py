@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.cluster.installation import install, uninstall, until_gone, until_ready, until_waiting
+from tests.cluster.installation import install, uninstall, until_ready, until_waiting
 from tests.cluster.kubernetes import PARTS, Namespace
 from tests.cluster.ten import IMAGES, waiting
 
@@ -16,8 +16,6 @@ def test_images_wait_while_three_releases_become_one_and_three_again(
         until_ready(installed)
     with waiting(installed):
         installed.shell("helm uninstall pipeline")
-        for part in PARTS:
-            until_gone(installed, part)
         for part in PARTS:
             installed.shell(f"helm install my-{part} ./charts/{part}-chart --take-ownership")
         until_ready(installed)
