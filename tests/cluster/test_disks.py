@@ -20,7 +20,7 @@ def test_rabbitmq_and_web_server_start_twice_on_disks_that_belong_to_root(
     with disks(namespace):
         storage = f"storageClass={namespace.name}"
         namespace.shell(f"helm install my-rabbitmq ./charts/rabbitmq-chart --set persistence.{storage}")
-        namespace.shell(f"helm install my-web-server ./charts/web-server-chart --set storage.{storage}")
+        namespace.shell(f"helm install my-web-server ./charts/web-server-chart --set storage.{storage},drainSeconds=1")
         namespace.shell("helm install my-consumer ./charts/consumer-chart --set replicaCount=0")
         until_ready(namespace)
         server = namespace.web_server()
