@@ -47,7 +47,16 @@ def test_three_web_servers_share_a_bucket_and_each_answers_for_what_the_others_t
                 verdict = judge(clients, server)
                 assert (verdict.uploads, verdict.failed, verdict.lost) == (UPLOADS, 0, 0), verdict.why
     assert sum(key.startswith("images/") for key in s3.lies(bucket)) >= WEB_SERVERS * UPLOADS
+    assert listed_by_each(namespace) == [WEB_SERVERS * UPLOADS] * WEB_SERVERS
     tell(f"a bucket: {WEB_SERVERS * UPLOADS} images, {UPLOADS} by each web server, told of by all {WEB_SERVERS}")
+
+
+def listed_by_each(namespace: Namespace) -> list[int]:
+    """How many images each web server lists when another pod asks it by its pod's IP."""
+    addresses = [pod["status"]["podIP"] for pod in namespace.pods("web-server")]
+    ask = "import httpx, sys; print(len(httpx.get(f'http://{sys.argv[1]}:5000/images?limit=200').json()['images']))"
+    inside = ["exec", "deployment/consumer", "--", "python", "-c", ask]
+    return [int(namespace.kubectl(*inside, address)) for address in addresses]
 
 
 def server_for_pods() -> s3server.S3Server:

@@ -53,6 +53,9 @@ def test_another_password_is_refused_where_a_broker_has_its_own(
     assert refused.returncode != 0
     assert "a broker takes a password only when its volume is made" in refused.stderr
     assert "rabbitmqctl change_password" in refused.stderr
+    renamed = kubernetes.run(["bash", "-c", f"{UPGRADE} --set auth.username=another"], installed.environment)
+    assert renamed.returncode != 0
+    assert "the broker's user was made as \"rayhound\" when its volume was" in renamed.stderr
     kept = installed.get("secret", "rabbitmq-auth")
     installed.kubectl("delete", "secret", "rabbitmq-auth")
     try:
@@ -62,7 +65,7 @@ def test_another_password_is_refused_where_a_broker_has_its_own(
     assert forgotten.returncode != 0
     assert "the Secret rabbitmq-auth with its password is gone; a new password would be refused" in forgotten.stderr
     installed.shell(UPGRADE)
-    tell("another password: refused, with the Secret there and with the Secret gone")
+    tell("another password or user: refused, with the Secret there and with the Secret gone")
 
 
 def test_the_password_is_changed_as_the_readme_of_the_chart_says(
