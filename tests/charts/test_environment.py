@@ -9,7 +9,7 @@ from rayhound import settings
 from rayhound.adapters.rabbitmq import Address
 from rayhound.settings import Settings
 from rayhound.wiring import queue
-from tests.charts.rendering import OURS, Pod, Values, environment, pods, rendered, variants, workload
+from tests.charts.rendering import OURS, PARTS, Pod, Values, environment, pods, rendered, variants, workload
 
 SECRETS = {
     "rabbitmq-auth": {"username": "rayhound", "password": "p/ss:w@rd"},
@@ -108,3 +108,11 @@ def test_any_other_setting_can_be_given_and_counts_more(chart: str) -> None:
     more = [{"name": "RAYHOUND_LOG_FORMAT", "value": "json"}, {"name": "RAYHOUND_QUEUE_CA", "value": "/etc/authority"}]
     said = read(workload(rendered(chart, {"rabbitmq": {"tls": True}, "extraEnv": more})))
     assert (said.log_format, said.queue_ca) == ("json", Path("/etc/authority"))
+
+
+@pytest.mark.parametrize("chart", PARTS)
+def test_no_variable_is_named_twice_which_server_side_apply_would_refuse(chart: str) -> None:
+    for name in ("RAYHOUND_ANALYSERS", "RAYHOUND_LOG_FORMAT", "RABBITMQ_NODENAME"):
+        for pod in pods(rendered(chart, {"extraEnv": [{"name": name, "value": "5"}]})):
+            named = [variable["name"] for variable in pod.container.get("env", [])]
+            assert len(named) == len(set(named)), pod.labels

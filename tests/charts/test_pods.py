@@ -176,3 +176,10 @@ def test_a_service_is_reached_as_the_operator_says(chart: str) -> None:
 def test_the_consumers_service_names_every_consumer() -> None:
     spec = one(rendered("consumer-chart"), "Service").spec
     assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", True)
+
+
+@variants(*EVERY)
+def test_no_pod_of_helm_test_keeps_a_claim_from_being_deleted(chart: str, values: Values) -> None:
+    ended = [pod for pod in pods(rendered(chart, values)) if pod.owner.kind == "Pod"]
+    assert ended
+    assert not [volume for pod in ended for volume in pod.spec.get("volumes", ()) if "persistentVolumeClaim" in volume]

@@ -17,12 +17,15 @@ BOTH_PARTS: list[Case] = [
         {"storage": {"accessModes": ["ReadWriteOncePod"]}},
         {"storage": {"accessModes": ["ReadWriteMany", "ReadWriteOncePod"]}},
         {"archive": {"endpoint": "http://minio:9000"}},
+        {"pdb": {"enabled": True}},
     )
 ]
 MEMORY: list[Case] = [
     ("rabbitmq-chart", {"resources": {"limits": {"memory": "lots"}}}),
     ("rabbitmq-chart", {"resources": {"limits": {"memory": "512MB"}}}),
     ("consumer-chart", {"analysisMemory": "1 Gi"}),
+    ("consumer-chart", {"analysisMemory": "63Mi"}),
+    ("consumer-chart", {"analysisMemory": None}),
     ("consumer-chart", {"resources": {"limits": {"memory": "-1Gi"}}}),
     ("consumer-chart", {"resources": {"limits": {"memory": "1535Mi"}}}),
     ("consumer-chart", {"resources": {"requests": {"memory": "1.4Gi"}}}),
@@ -35,7 +38,15 @@ CORES: list[Case] = [
     ("consumer-chart", {"resources": {"requests": {"cpu": "1.5.1"}}}),
     ("web-server-chart", {"autoscaling": {"enabled": True}, "resources": {"requests": {"cpu": None}}}),
 ]
-INGRESS: list[Case] = [("web-server-chart", {"ingress": {"enabled": True}})]
+MORE_THAN_THE_MOST: list[Case] = [
+    ("web-server-chart", {"autoscaling": {"enabled": True, "minReplicas": 5}}),
+    ("consumer-chart", {"keda": {"enabled": True, "minReplicas": 9}}),
+]
+INGRESS: list[Case] = [
+    ("web-server-chart", {"ingress": {"enabled": True}}),
+    ("web-server-chart", {"ingress": {"enabled": True, "hosts": ["a.example"]}, "networkPolicy": {"enabled": True}}),
+    ("web-server-chart", {"service": {"type": "ClusterIP", "nodePort": 30500}}),
+]
 UMBRELLA: list[Case] = [
     ("rayhound", {"web-server": {"archive": {"url": "s3://one"}}, "consumer": {"archive": {"url": "s3://other"}}}),
     ("rayhound", {"consumer": {"archive": {"url": "s3://one"}}}),
@@ -43,11 +54,15 @@ UMBRELLA: list[Case] = [
     ("rayhound", {"web-server": {"rabbitmq": {"host": "elsewhere"}}}),
     ("rayhound", {"consumer": {"rabbitmq": {"vhost": "elsewhere"}}}),
     ("rayhound", {"consumer": {"rabbitmq": {"port": 5673}}}),
+    ("rayhound", {"consumer": {"rabbitmq": {"tls": True}}}),
+    ("rayhound", {"rabbitmq": {"auth": {"existingSecret": "mine"}}}),
+    ("rayhound", {"consumer": {"rabbitmq": {"existingSecret": "mine"}}}),
+    ("rayhound", {"rabbitmq": {"networkPolicy": {"enabled": True}}, "consumer": {"keda": {"enabled": True}}}),
     ("rayhound", {"consumer": {"storage": {"accessModes": ["ReadWriteMany"]}}}),
     ("rayhound", {"consumer": {"storage": {"existingClaim": "elsewhere"}}}),
     ("rayhound", {"web-server": {"storage": {"existingClaim": "elsewhere"}}}),
 ]
-CASES = [*BOTH_PARTS, *MEMORY, *CORES, *INGRESS, *UMBRELLA]
+CASES = [*BOTH_PARTS, *MEMORY, *CORES, *MORE_THAN_THE_MOST, *INGRESS, *UMBRELLA]
 
 # They look at what is in the cluster already, so the tests of the cluster see them.
 NEED_A_CLUSTER = {

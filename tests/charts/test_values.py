@@ -32,6 +32,8 @@ ANOTHER = {
     "endpoint": "http://another",
     "managementUrl": "http://another",
     "hosts": ["another.example.com"],
+    "type": "NodePort",
+    "from": [{"podSelector": {"matchLabels": {"another": "yes"}}}],
     "cpu": "1750m",
     "memory": "9Gi",
     "analysisMemory": "2Gi",

@@ -17,7 +17,7 @@ from tests.cluster.kubernetes import LONG, Namespace
 from tests.journey.upping import PATIENCE, within
 
 PAGE = "docs/guides/minikube.md"
-TYPED, BESIDE = "run on minikube", "run on minikube, beside the rest"
+TYPED, BESIDE, LAST = "run on minikube", "run on minikube, beside the rest", "run on minikube, at the end"
 
 
 def test_the_page_leads_from_nothing_to_the_line_that_says_cat_and_into_the_queue(
@@ -52,6 +52,12 @@ def test_the_page_leads_from_nothing_to_the_line_that_says_cat_and_into_the_queu
     said = typed(list_all)
     listed, _ = json.JSONDecoder().raw_decode(said, said.index('{"images":'))
     assert {(r["image_id"], r["status"]) for r in listed["images"]} >= {(first, "analysed"), (second, "analysed")}
+    [erase] = guides.blocks(PAGE, LAST)
+    typed(erase)
+    assert not [
+        *namespace.items("persistentvolumeclaims"),
+        *namespace.items("secrets", "app.kubernetes.io/part-of=rayhound"),
+    ]
     tell(f"the guide: all commands of {PAGE} typed")
 
 

@@ -55,7 +55,7 @@ def test_another_password_is_refused_where_a_broker_has_its_own(
     assert "rabbitmqctl change_password" in refused.stderr
     renamed = kubernetes.run(["bash", "-c", f"{UPGRADE} --set auth.username=another"], installed.environment)
     assert renamed.returncode != 0
-    assert "the broker's user was made as \"rayhound\" when its volume was" in renamed.stderr
+    assert 'the broker\'s user was made as "rayhound" when its volume was' in renamed.stderr
     kept = installed.get("secret", "rabbitmq-auth")
     installed.kubectl("delete", "secret", "rabbitmq-auth")
     try:

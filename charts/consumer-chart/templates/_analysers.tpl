@@ -18,6 +18,9 @@
 
 {{- /* The least memory of a consumer in bytes: ROOT. The program itself and its model, and for each analyser one analysis. */ -}}
 {{- define "consumer.leastMemory" -}}
+{{- if lt (include "rayhound.bytes" .Values.analysisMemory | int64) 67108864 -}}
+{{- fail (printf "analysisMemory is %v, in which hardly an image can be read\nhint: leave it at 1Gi; 64Mi is the least" .Values.analysisMemory) -}}
+{{- end -}}
 {{- add 536870912 (mul (include "consumer.analysers" . | int64) (include "rayhound.bytes" .Values.analysisMemory | int64)) -}}
 {{- end -}}
 
@@ -37,8 +40,7 @@
 {{- if and $requests.memory $limits.memory (ne (toString $requests.memory) (toString $limits.memory)) -}}
 {{- fail "resources.requests.memory and resources.limits.memory differ, so a full node would end a consumer in the middle of an analysis\nhint: give one of them; the other becomes the same" -}}
 {{- end -}}
-requests:
-  {{- toYaml (set $requests "memory" $memory) | nindent 2 }}
-limits:
-  {{- toYaml (set $limits "memory" $memory) | nindent 2 }}
+{{- $_ := set $resources "requests" (set $requests "memory" $memory) -}}
+{{- $_ := set $resources "limits" (set $limits "memory" $memory) -}}
+{{- toYaml $resources -}}
 {{- end -}}

@@ -87,6 +87,22 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
+{{- /* Variables of a container: list OWN EXTRA, text of a list and a list. Of two with one name EXTRA's counts: twice is refused. */ -}}
+{{- define "rayhound.variables" -}}
+{{- $extra := index . 1 -}}
+{{- $named := dict -}}
+{{- range $extra -}}
+{{- $_ := set $named .name true -}}
+{{- end -}}
+{{- $kept := list -}}
+{{- range index . 0 | fromYamlArray -}}
+{{- if not (hasKey $named .name) -}}
+{{- $kept = append $kept . -}}
+{{- end -}}
+{{- end -}}
+{{- concat $kept $extra | toYaml -}}
+{{- end -}}
+
 {{- /* Bytes of a Kubernetes quantity: 512Mi, 1.5Gi, 1G or a number. */ -}}
 {{- define "rayhound.bytes" -}}
 {{- if kindIs "string" . -}}

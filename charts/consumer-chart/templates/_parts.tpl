@@ -57,12 +57,19 @@ envFrom:
 {{- end -}}
 {{- end -}}
 
+{{- /* Whether the claim can be mounted on one node alone: ROOT; nothing if not. */ -}}
+{{- define "rayhound.oneNode" -}}
+{{- if and (include "rayhound.claim" .) (not (has "ReadWriteMany" .Values.storage.accessModes)) -}}
+yes
+{{- end -}}
+{{- end -}}
+
 {{- /* Affinity of a pod: ROOT. A claim that one node alone may mount keeps all its pods on the node of whichever lives. */ -}}
 {{- define "rayhound.affinity" -}}
 {{- $affinity := deepCopy .Values.affinity -}}
-{{- $claim := include "rayhound.claim" . -}}
-{{- if and $claim (not (has "ReadWriteMany" .Values.storage.accessModes)) -}}
-{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (dict "rayhound.io/claim" $claim)) -}}
+{{- if include "rayhound.oneNode" . -}}
+{{- $label := dict "rayhound.io/claim" (include "rayhound.claim" .) -}}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" $label) -}}
 {{- $beside := $affinity.podAffinity | default dict -}}
 {{- $required := concat (list $term) ($beside.requiredDuringSchedulingIgnoredDuringExecution | default list) -}}
 {{- $_ := set $affinity "podAffinity" (set $beside "requiredDuringSchedulingIgnoredDuringExecution" $required) -}}
@@ -104,6 +111,9 @@ affinity:
 {{- define "rayhound.require" -}}
 {{- if has "ReadWriteOncePod" .Values.storage.accessModes -}}
 {{- fail "storage.accessModes has ReadWriteOncePod, but web server and consumer share this claim\nhint: take ReadWriteOnce, with which all their pods run on one node, or ReadWriteMany" -}}
+{{- end -}}
+{{- if and .Values.pdb.enabled (include "rayhound.oneNode" .) -}}
+{{- fail "pdb.enabled is set, but the claim keeps all pods on one node, which could then never be emptied: an evicted pod has nowhere to go\nhint: leave pdb.enabled out, or take ReadWriteMany or a bucket" -}}
 {{- end -}}
 {{- if and .Values.archive.endpoint (not .Values.archive.url) -}}
 {{- fail "archive.endpoint is set, but archive.url is not, so nothing would be kept there\nhint: set archive.url to s3://BUCKET or s3://BUCKET/PREFIX" -}}
