@@ -43,6 +43,10 @@ def quantize(path: Path, examples: NDArray[np.uint8], to: Path) -> None:
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
     )
+    # The tool adds a note of its own to the metadata.
+    made = onnx.load(to)
+    onnx.helper.set_model_props(made, {entry.key: entry.value for entry in onnx.load(path).metadata_props})
+    to.write_bytes(made.SerializeToString())
 
 
 def _first(path: Path) -> list[str]:
