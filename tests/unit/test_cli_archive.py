@@ -169,5 +169,8 @@ def test_model_prints_what_the_file_says_of_itself(capsys: pytest.CaptureFixture
     assert main(["model", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert {"name", "version", "sha256"} <= set(said)
-    assert said["labels"] == ["cat", "dog"]
-    assert [type(value) for value in (said["side"], *said["thresholds"])] == [int, float, float]
+    assert (said["labels"], said["whole"]) == (["cat", "dog", "radiograph"], ["radiograph"])
+    assert [type(value) for value in (said["side"], *said["temperatures"])] == [int, float, float, float]
+    (lower, upper), _, threshold = said["thresholds"]
+    assert 0 < lower < upper < 1
+    assert 0 < threshold < 1
