@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rayhound.domain import MODEL_WORD
+
 NOTHING = "neither"
 SPLITS = ("train", "val")
 
@@ -58,6 +60,7 @@ def _row(folder: Path, row: dict[str, str], label: str, number: int) -> Row:
     if row["split"] not in SPLITS:
         raise ValueError(f"manifest.csv, line {number}: the split is {row['split']!r}, where train or val is asked")
     shown = frozenset(word.strip() for word in row[label].split("+") if word.strip()) - {NOTHING}
-    if bad := [word for word in shown if "," in word]:
-        raise ValueError(f"manifest.csv, line {number}: the label {bad[0]!r} has a comma")
+    if bad := [word for word in shown if not MODEL_WORD.fullmatch(word)]:
+        wanted = "letters, digits, dots, hyphens and underscores are asked"
+        raise ValueError(f"manifest.csv, line {number}: the label is {bad[0]!r}, where {wanted}")
     return Row(path, shown, row["split"], row["source"])

@@ -11,24 +11,8 @@ from PIL import Image
 from rayhound.adapters.onnx import OnnxClassifier
 from rayhound.domain import MODEL_WORD, Contains, Misconfigured
 from rayhound.settings import DEFAULT_MODEL
-from tests import pictures
-
-
-def varint(value: int) -> bytes:
-    """A number as protocol buffers write it."""
-    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
-
-
-def described(path: Path, **about: str) -> Path:
-    """The model that comes along with other metadata: the later of two entries counts (ModelProto, field 14)."""
-    content = DEFAULT_MODEL.read_bytes()
-    for key, value in about.items():
-        entry = b"".join(
-            bytes([tag]) + varint(len(text)) + text for tag, text in ((0x0A, key.encode()), (0x12, value.encode()))
-        )
-        content += b"\x72" + varint(len(entry)) + entry
-    path.write_bytes(content)
-    return path
+from tests import guides, pictures
+from tests.models import described
 
 
 def test_nothing_is_reported_to_the_makers_of_the_runtime(tmp_path: Path) -> None:
@@ -57,7 +41,7 @@ def test_the_model_that_comes_along_describes_itself() -> None:
 
 def test_an_empty_picture_is_neither_and_all_scores_are_probabilities() -> None:
     said = OnnxClassifier(DEFAULT_MODEL).classify(Image.new("RGB", (500, 375), "white"))
-    assert said.contains is Contains.NEITHER
+    assert said.contains == Contains.NEITHER
     assert said.scores.keys() == {"cat", "dog", "radiograph"}
     assert all(0 <= score <= 1 for score in said.scores.values())
     assert said.note is None
@@ -77,7 +61,7 @@ def test_an_empty_picture_is_neither_and_all_scores_are_probabilities() -> None:
 )
 def test_the_file_s_own_thresholds_decide(thresholds: str, contains: Contains, tmp_path: Path) -> None:
     classifier = OnnxClassifier(described(tmp_path / "model.onnx", thresholds=thresholds))
-    assert classifier.classify(pictures.scene()).contains is contains
+    assert classifier.classify(pictures.scene()).contains == contains
 
 
 @pytest.mark.parametrize(
@@ -95,7 +79,40 @@ def test_who_is_uncertain_says_why(thresholds: str, note: str, tmp_path: Path) -
 
 def test_a_label_is_of_the_whole_picture_only_where_the_file_says_so(tmp_path: Path) -> None:
     path = described(tmp_path / "model.onnx", thresholds="0,1,0", whole="")
-    assert OnnxClassifier(path).classify(pictures.scene()).contains is Contains.CAT
+    assert OnnxClassifier(path).classify(pictures.scene()).contains == "cat+radiograph"
+
+
+FARM = {"name": "farm", "version": "3", "labels": "hen,horse,cow", "whole": ""}
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "contains"),
+    [
+        ("0,1,1", "hen"),
+        ("1,0,0", "horse+cow"),
+        ("0,0,0", "hen+horse+cow"),
+        ("1,1,1", "neither"),
+        ("0,0:1,0", "uncertain"),
+    ],
+)
+def test_a_model_of_other_labels_answers_with_those(thresholds: str, contains: str, tmp_path: Path) -> None:
+    classifier = OnnxClassifier(described(tmp_path / "farm.onnx", **FARM, thresholds=thresholds))
+    said = classifier.classify(pictures.scene())
+    assert (said.contains, list(said.scores)) == (contains, ["hen", "horse", "cow"])
+
+
+def test_a_cat_and_a_dog_are_one_answer_in_any_order(tmp_path: Path) -> None:
+    about = {"labels": "dog,cow,cat", "whole": "", "thresholds": "0,1,0"}
+    assert OnnxClassifier(described(tmp_path / "m.onnx", **about)).classify(pictures.scene()).contains == Contains.BOTH
+
+
+def test_the_guide_brings_a_model_of_other_labels(tmp_path: Path) -> None:
+    described(tmp_path / "farm.onnx", **FARM, thresholds="0,0.3:0.8,1")
+    pictures.scene().save(tmp_path / "cat.png")
+    (block,) = guides.blocks("docs/guides/models.md", "run")
+    told = guides.run(block, tmp_path, {})
+    assert "hen,horse,cow" in told
+    assert " hen " in told.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +123,9 @@ def test_a_label_is_of_the_whole_picture_only_where_the_file_says_so(tmp_path: P
         ({"name": "a/b"}, "the name 'a/b'"),
         ({"name": "n" * 65}, "the name 'nnn"),
         ({"version": "1 beta"}, "the version '1 beta'"),
-        ({"labels": "hen,horse,cow"}, "the labels 'hen,horse,cow'"),
+        ({"labels": "cat,cat,dog"}, "the labels 'cat,cat,dog'"),
+        ({"labels": "cat,dog,neither"}, "the labels 'cat,dog,neither'"),
+        ({"labels": "cat,dog,a+b"}, r"the labels 'cat,dog,a\+b'"),
         ({"labels": "cat,dog"}, r"answers with \['batch', 3\]"),
         ({"whole": "hen"}, "the whole labels 'hen'"),
         ({"whole": "cat,dog,radiograph"}, "the whole labels 'cat,dog,radiograph'"),

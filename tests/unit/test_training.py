@@ -47,7 +47,7 @@ def test_a_manifest_says_what_each_image_shows(tmp_path: Path) -> None:
     [
         ("b.png,cat,train,web", "line 3: there is no b.png"),
         ("a.png,cat,test,web", "line 3: the split is 'test'"),
-        ('a.png,"cat,dog",train,web', "line 3: the label 'cat,dog' has a comma"),
+        ('a.png,"cat,dog",train,web', "line 3: the label is 'cat,dog'"),
     ],
 )
 def test_a_wrong_line_of_a_manifest_is_named(line: str, complaint: str, tmp_path: Path) -> None:

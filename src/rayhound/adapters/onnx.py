@@ -115,13 +115,20 @@ def _labels(session: onnxruntime.InferenceSession, about: dict[str, str]) -> tup
     shape = session.get_outputs()[0].shape
     if len(shape) != 2 or shape[1] != len(names):
         raise ValueError(f"answers with {shape}, where [batch, {len(names)}] is asked, one score a label")
-    if not {"cat", "dog"} <= set(names):
-        raise ValueError(f"has the labels {about.get('labels')!r}, where cat and dog are asked for")
+    if len(set(names)) != len(names) or not all(map(_is_label, names)):
+        wanted = (
+            "different ones of letters, digits, dots, hyphens and underscores are asked for, no neither or uncertain"
+        )
+        raise ValueError(f"has the labels {about.get('labels')!r}, where {wanted}")
     whole = _words(about["whole"]) if about.get("whole") else ()
     if not set(whole) < set(names):
         raise ValueError(f"has the whole labels {about['whole']!r}, where some of {', '.join(names)} are asked for")
     bands = _bands(about, len(names))
     return tuple(Label(name, *band, name in whole) for name, band in zip(names, bands, strict=True))
+
+
+def _is_label(name: str) -> bool:
+    return MODEL_WORD.fullmatch(name) is not None and name not in (Contains.NEITHER, Contains.UNCERTAIN)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -162,12 +169,10 @@ def _said(labels: tuple[Label, ...], scores: dict[str, float]) -> Classification
             f"{label.name} is neither below {label.lower:g} nor above {label.upper:g}" for label in between
         )
         return Classification(Contains.UNCERTAIN, scores, note)
-    return Classification(_contains({label.name for label in others if scores[label.name] >= label.upper}), scores)
+    return Classification(_contains([label.name for label in others if scores[label.name] >= label.upper]), scores)
 
 
-def _contains(over: set[str]) -> Contains:
-    if {"cat", "dog"} <= over:
-        return Contains.BOTH
-    if "dog" in over:
-        return Contains.DOG
-    return Contains.CAT if "cat" in over else Contains.NEITHER
+def _contains(over: list[str]) -> str:
+    if set(over) == {"cat", "dog"}:
+        return Contains.BOTH  # whatever the file's order, so that one word finds them all
+    return "+".join(over) or Contains.NEITHER
