@@ -1,27 +1,28 @@
 # Rayhound as an image: docker build --tag rayhound .
 # Its commands are the arguments: serve, consume, up, upload …, requeue. The archive is mounted at /data/images.
-# A package index of your own: --secret id=pip.conf,src=…, and --secret id=uv.toml,src=… for what uv installs.
+# A package index of your own: --build-arg INDEX=https://…
+# It needs nothing of BuildKit's, which `minikube image build` does not always have.
 
 ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS build
-ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+ARG INDEX=""
+ENV PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 WORKDIR /build
 
 COPY requirements/uv.txt requirements/
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    python3 -m venv uv && uv/bin/python -m pip install --require-hashes --requirement requirements/uv.txt
+RUN python3 -m venv uv \
+    && uv/bin/python -m pip install ${INDEX:+--index-url ${INDEX}} --require-hashes --requirement requirements/uv.txt
 
 COPY requirements/run.txt requirements/
-RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=uv.toml,target=/etc/uv/uv.toml \
-    uv/bin/uv venv --python python3 /opt/rayhound \
-    && uv/bin/uv pip install --python /opt/rayhound --compile-bytecode --require-hashes --requirements requirements/run.txt
+RUN uv/bin/uv venv --python python3 /opt/rayhound \
+    && uv/bin/uv pip install ${INDEX:+--default-index ${INDEX}} --python /opt/rayhound --compile-bytecode --require-hashes \
+        --requirements requirements/run.txt
 
 COPY requirements/dev.txt requirements/
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
-RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=uv.toml,target=/etc/uv/uv.toml \
-    uv/bin/uv build --wheel --build-constraints requirements/dev.txt --require-hashes \
+RUN uv/bin/uv build ${INDEX:+--default-index ${INDEX}} --wheel --build-constraints requirements/dev.txt --require-hashes \
     && uv/bin/uv pip install --python /opt/rayhound --compile-bytecode --no-deps dist/*.whl
 
 # What the packages bring for their own development is a tenth of all.

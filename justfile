@@ -30,6 +30,18 @@ test-contract *arguments:
 test-journeys *arguments:
     @./test tests/journey {{ arguments }}
 
+# Runs the tests of the charts, which need Helm
+test-charts *arguments:
+    @./test tests/charts {{ arguments }}
+
+# Runs the tests on a real Kubernetes, as CI does
+test-cluster *arguments:
+    @./test tests/cluster {{ arguments }}
+
+# Runs the same on your Minikube or kind: the current context, in namespaces that they make and delete
+cluster-test *arguments:
+    @./test tests/cluster {{ arguments }}
+
 # Makes the container image rayhound
 image *arguments:
     docker build --tag rayhound {{ arguments }} .

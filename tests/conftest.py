@@ -18,9 +18,10 @@ ON_CI = os.environ.get("CI") == "true"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the kill journey of the parts is."""
-    parser.addoption("--uploads", type=int, default=600, help="images of the kill journey of the parts")
-    parser.addoption("--kills", type=int, default=10, help="how often it kills each kind of part")
+    """How long the long journeys are."""
+    parser.addoption("--uploads", type=int, default=300, help="images of each kill journey")
+    parser.addoption("--kills", type=int, default=5, help="how often they kill each kind of part")
+    parser.addoption("--waiting", type=int, default=5_000, help="images that wait at the same time")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,7 +13,7 @@ class Proxy:
 
     `delay` is in seconds, for each piece in each direction; while `black_hole` is set everything is swallowed and
     nobody is told; while `deaf` is set, what `host:port` says; while `refusing` is set new connections are cut at once.
-    While `moving` is cleared everything waits on its way, and comes when it is set again.
+    While `moving` is cleared everything waits on its way, and comes when it is set again. `taken` counts connections.
     """
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
@@ -24,6 +24,7 @@ class Proxy:
         self.moving = asyncio.Event()
         self.moving.set()
         self.port = 0
+        self.taken = 0
         self._target = (host, port)
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -49,6 +50,7 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        self.taken += 1
         writers = [writer]
         try:
             if self.refusing:

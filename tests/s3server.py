@@ -1,4 +1,4 @@
-"""A real S3 server for the tests: versitygw on a folder, started once, on a free port of 127.0.0.1.
+"""A real S3 server for the tests: versitygw on a folder, started once, on a free port of this machine.
 
 `.ci/run` installs it; on a laptop: GOBIN=~/.cache/rayhound/versitygw-1.8.0 go install
 github.com/versity/versitygw/cmd/versitygw@v1.8.0
@@ -21,6 +21,7 @@ import pytest
 VERSION = "1.8.0"
 ACCESS, SECRET = "rayhound-tests", "no-secret-at-all"
 START_SECONDS = 60
+LOCAL = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,10 @@ class S3Server:
         return [p for p in (self.root / bucket).glob(".sgwtmp/multipart/**/*") if p.is_file()]
 
 
-def environment(port: int) -> dict[str, str]:
+def environment(port: int, host: str = LOCAL) -> dict[str, str]:
     """The AWS_… names with which a client reaches a server on this port."""
     return {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": ACCESS,
         "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -64,8 +65,8 @@ def binary() -> str | None:
 
 
 @cache
-def start() -> S3Server:
-    """The server of this test run; skips the test that asks where versitygw is not installed."""
+def start(host: str = LOCAL) -> S3Server:
+    """The server of this test run at an address; skips the test that asks where versitygw is not installed."""
     program = binary()
     if program is None:
         pytest.skip(f"versitygw {VERSION}, an S3 server, is not installed")
@@ -73,23 +74,23 @@ def start() -> S3Server:
     for name in ("buckets", "metadata"):
         (folder / name).mkdir()
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.bind((host, 0))
         port = int(s.getsockname()[1])
-    command = [program, "--port", f"127.0.0.1:{port}", "--quiet", "--keep-alive"]
+    command = [program, "--port", f"{host}:{port}", "--quiet", "--keep-alive"]
     served = [*command, "posix", "--sidecar", str(folder / "metadata"), str(folder / "buckets")]
     keys = {"ROOT_ACCESS_KEY_ID": ACCESS, "ROOT_SECRET_ACCESS_KEY": SECRET}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(served, env=os.environ | keys, stdout=log, stderr=log)
     atexit.register(_stop, process, folder)
-    _await_port(port, process, folder / "log")
+    _await_port((host, port), process, folder / "log")
     return S3Server(port, folder / "buckets")
 
 
-def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await_port(address: tuple[str, int], process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
+            if s.connect_ex(address) == 0:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"versitygw does not start: {log.read_text()}")

@@ -77,6 +77,9 @@ class Settings:
     queue: str | None = setting(None, broker, "The RabbitMQ that `serve` and `consume` share.", shown=False)
     queue_user: str | None = setting(None, str, "The user there, where the address has none.")
     queue_password: str | None = setting(None, str, "The password there, where the address has none.", shown=False)
+    queue_secret: str | None = setting(
+        None, str, "The name of the Kubernetes Secret that holds both: told when the broker refuses them."
+    )
     queue_ca: Path | None = setting(None, path, "For amqps: certificates of the authorities to trust, PEM.")
     queue_certificate: Path | None = setting(None, path, "For amqps: our own certificate, PEM.")
     queue_key: Path | None = setting(None, path, "For amqps: the key of our own certificate, PEM.")
@@ -92,6 +95,9 @@ class Settings:
     )
     drain_seconds: float | None = setting(
         None, number(0, 3600, float), "Seconds that a stopping web server goes on accepting: 5, but 0 for `up`."
+    )
+    keep_alive_seconds: float = setting(
+        75.0, number(1, 3600, float), "Seconds that a connection is kept open between two requests."
     )
     log_format: str = setting("text", one_of("text", "json"), "How log lines look on stderr: text or json.")
 

@@ -16,7 +16,7 @@ from tests.s3site import KEY, Site, content, listed
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize(
+UNCERTAIN = pytest.mark.parametrize(
     ("fault", "then"),
     [
         (refuses(500), Put.CREATED),
@@ -28,16 +28,40 @@ pytestmark = pytest.mark.anyio
     ],
     ids=["500 before", "503 before", "cut before", "500 after", "503 after", "reply lost"],
 )
-async def test_without_a_certain_answer_a_put_is_in_doubt_sent_once_and_can_be_repeated(
+
+
+@UNCERTAIN
+async def test_a_fact_without_a_certain_answer_is_put_once_more_and_counts_as_created(
     store: Site, fault: Fault, then: Put
 ) -> None:
     store.proxy.meets("PUT", fault)
-    with pytest.raises(InDoubt):
-        await store.archive.put(KEY, b"{}")
-    assert store.proxy.count("PUT") == 1, "who sends again by himself can never be sure any more"
-    assert await store.archive.put(KEY, b"{}") is then
+    assert await store.archive.put(KEY, b"{}") is Put.CREATED
     assert store.lies() == {KEY: b"{}"}
     assert len(store.proxy.conditions) == 2
+    store.proxy.meets("PUT", fault)
+    assert await store.archive.put(KEY, b"other") is Put.OTHER
+    assert store.lies() == {KEY: b"{}"}
+
+
+@UNCERTAIN
+async def test_without_a_certain_answer_to_two_puts_a_fact_is_in_doubt_and_can_be_put_later(
+    store: Site, fault: Fault, then: Put
+) -> None:
+    store.proxy.meets("PUT", fault, fault)
+    with pytest.raises(InDoubt):
+        await store.archive.put(KEY, b"{}")
+    assert store.proxy.count("PUT") == 2
+    assert await store.archive.put(KEY, b"{}") is then
+    assert store.lies() == {KEY: b"{}"}
+    assert len(store.proxy.conditions) == 3
+
+
+@pytest.mark.parametrize("refusal", [refuses(403, "AccessDenied"), refuses(403, "QuotaExceeded")])
+async def test_a_refusal_of_the_second_put_says_nothing_of_the_first(store: Site, refusal: Fault) -> None:
+    store.proxy.meets("PUT", LOST, refusal)
+    with pytest.raises(InDoubt):
+        await store.archive.put(KEY, b"{}")
+    assert store.lies() == {KEY: b"{}"}
 
 
 @pytest.mark.parametrize(
@@ -89,7 +113,7 @@ async def test_what_exists_and_is_not_there_is_put_again_but_not_for_ever(store:
 
 async def test_what_exists_and_cannot_be_read_is_in_doubt(store: Site) -> None:
     await store.archive.put(KEY, b"{}")
-    store.proxy.meets("GET", refuses(403, "AccessDenied"))
+    store.proxy.meets("GET", refuses(403, "AccessDenied"), ever=True)
     with pytest.raises(InDoubt):
         await store.archive.put(KEY, b"{}")
 
@@ -134,7 +158,7 @@ async def test_deleting_is_asked_again_and_in_doubt_without_an_answer(store: Sit
 async def test_a_store_that_answers_nothing_is_waited_for_within_bounds(
     store: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("WHOLE_SECONDS", "SILENCE_SECONDS", "PING_SECONDS"):
+    for name in ("WHOLE_SECONDS", "FACT_SECONDS", "SILENCE_SECONDS", "PING_SECONDS"):
         monkeypatch.setattr(objects, name, 0.5)
     archive = store.another()
     store.proxy.meets("", STALLS, ever=True)

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from rayhound.adapters.rabbitmq import Address, RabbitPublisher, RabbitSubscriber, Tls
 from rayhound.adapters.rabbitmq.troubles import check_broker
 from rayhound.domain import InDoubt, Misconfigured, Request, Unavailable
 from rayhound.ports import Published
+from rayhound.settings import read
+from rayhound.wiring.queue import open_subscriber
 from tests.brokers import VERSIONS, RabbitBroker, rabbitmq
 from tests.proxy import Proxy
 from tests.rabbits import PREFETCH, Rabbit, a_request, eventually, next_of, published_in_the_end, some_queues
@@ -189,6 +192,29 @@ async def test_a_start_needs_no_broker() -> None:
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.3):
                         await anext(deliveries)
+
+
+async def test_a_wrong_password_is_told_once_with_whose_it_is_and_which_secret_holds_it(
+    rabbit_broker: RabbitBroker,
+) -> None:
+    async with Proxy(rabbit_broker.port) as proxy:
+        environment = {
+            "RAYHOUND_QUEUE": f"amqp://127.0.0.1:{proxy.port}",
+            "RAYHOUND_QUEUE_USER": "rayhound",
+            "RAYHOUND_QUEUE_PASSWORD": "sesame",
+            "RAYHOUND_QUEUE_SECRET": "rabbitmq-auth",
+        }
+
+        async def is_tried_again() -> bool:
+            return proxy.taken > 3
+
+        with capture_logs() as logs:
+            async with open_subscriber(read(environment), PREFETCH):
+                await eventually(is_tried_again)
+    [told] = [entry for entry in logs if entry["event"] == "broker_away"]
+    assert f"amqp://rayhound@127.0.0.1:{proxy.port}/ does not let us in" in told["why"]
+    assert "Secret rabbitmq-auth" in told["hint"]
+    assert "sesame" not in str(logs)
 
 
 async def test_strangers_are_not_let_in(rabbit_broker: RabbitBroker) -> None:

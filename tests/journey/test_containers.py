@@ -1,6 +1,7 @@
 """The image that the Dockerfile makes, and the parts that compose.yaml puts together."""
 
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Generator
@@ -76,6 +77,16 @@ def test_everything_in_one_container_answers_the_cat_and_stops_when_told(
         ]
         docker("stop", "--time=60", container)
         assert inspected(container)["State"]["ExitCode"] == 0
+    finally:
+        docker("rm", "--force", container)
+
+
+def test_a_container_that_is_told_to_stop_while_it_starts_ends_at_once(image: str) -> None:
+    container = docker("run", "--detach", *CONTAINED, "--env=PYTHONVERBOSE=1", image, "up", "--data", "/tmp/data")
+    try:
+        assert any("import 'typer'" in run_docker("logs", container).stderr for _ in within(PATIENCE))
+        docker("stop", "--time=30", container)
+        assert inspected(container)["State"]["ExitCode"] != 128 + signal.SIGKILL
     finally:
         docker("rm", "--force", container)
 

@@ -7,30 +7,17 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests import s3server
+from tests.journey.conftest import Plan
 from tests.journey.ledger import Ledger, judge, send_until_accepted
 from tests.journey.parts import Parts, in_folder, parts
 from tests.journey.upping import PATIENCE
 
 SENDERS = 4
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How many images are sent, and how often each kind of part is killed meanwhile."""
-
-    uploads: int
-    kills: int
-
-
-@pytest.fixture
-def plan(pytestconfig: pytest.Config) -> Plan:
-    return Plan(pytestconfig.getoption("uploads"), pytestconfig.getoption("kills"))
 
 
 def archive_of(kind: str, folder: Path) -> dict[str, str]:

@@ -26,8 +26,8 @@ SWALLOWED_SECONDS = 25.0  # two heartbeats of 10 s, and some
 SENDERS = 3
 SENDER_PAUSE_SECONDS = 0.2
 REPLICAS = 2
-# Which pairs are swallowed at the same time: none of them hides what the others do.
-SWALLOWED = (
+# Which pairs it befalls at the same time: none of them hides what the others do.
+TOGETHER = (
     ("web server, RabbitMQ", "consumer, S3"),
     ("consumer, RabbitMQ", "client, web server"),
     ("web server, S3",),
@@ -43,29 +43,31 @@ class Site:
     network: Network
     pairs: dict[str, list[Proxy]]
 
-    def delay(self, pair: str) -> None:
+    def between(self, pairs: tuple[str, ...]) -> list[Proxy]:
+        """The proxies of some pairs."""
+        return [proxy for pair in pairs for proxy in self.pairs[pair]]
+
+    def delay(self, *pairs: str) -> None:
         """Delay everything for some seconds."""
-        for proxy in self.pairs[pair]:
+        for proxy in self.between(pairs):
             proxy.delay = DELAY_SECONDS
         time.sleep(DELAYED_SECONDS)
-        for proxy in self.pairs[pair]:
+        for proxy in self.between(pairs):
             proxy.delay = 0
 
-    def cut(self, pair: str) -> None:
+    def cut(self, *pairs: str) -> None:
         """Cut every connection."""
-        for proxy in self.pairs[pair]:
+        for proxy in self.between(pairs):
             self.network.cut(proxy)
 
     def swallow(self, *pairs: str) -> None:
         """Let nothing through for some seconds, and nobody know; then what was half said is cut."""
-        proxies = [proxy for pair in pairs for proxy in self.pairs[pair]]
-        for proxy in proxies:
+        for proxy in self.between(pairs):
             proxy.black_hole = True
         time.sleep(SWALLOWED_SECONDS)
-        for proxy in proxies:
+        for proxy in self.between(pairs):
             proxy.black_hole = False
-        for pair in pairs:
-            self.cut(pair)
+        self.cut(*pairs)
 
 
 @contextmanager
@@ -100,12 +102,12 @@ def site(folder: Path, broker: RabbitBroker) -> Generator[Site]:
 
 def misbehave(network: Site) -> None:
     """Everything that a network does, between each pair of parts; RabbitMQ's first, as the sweep takes its time."""
-    for together in SWALLOWED:
-        network.swallow(*together)
-    for pair in sorted(network.pairs, reverse=True):
-        network.delay(pair)
+    for pairs in TOGETHER:
+        network.swallow(*pairs)
+    for pairs in TOGETHER:
+        network.delay(*pairs)
         for _ in range(CUTS):
-            network.cut(pair)
+            network.cut(*pairs)
             time.sleep(CUT_EVERY_SECONDS)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from rayhound.domain import Limits
-from tests.journey.serving import Served, answer, closed, eventually, get, picture, served, upload
+from tests.brokers import free_ports
+from tests.journey.serving import PATIENCE, Served, answer, closed, eventually, get, picture, served, upload
+from tests.journey.upping import Process
 
 LIMITS = Limits(silence=1, keep_alive=60, upload=5, connections=3, linger=2)
 
@@ -56,6 +59,27 @@ def test_a_connection_between_two_requests_is_kept_longer_than_a_half_sent_heade
 
 def test_a_connection_is_not_kept_for_ever(tmp_path: Path) -> None:
     with served(tmp_path, Limits(keep_alive=1)) as server, server.connect() as idle:
+        idle.sendall(get("/livez"))
+        assert answer(idle)[0] == 200
+        assert closed(idle)
+
+
+@pytest.mark.parametrize("role", ["up", "serve"])
+def test_how_long_a_connection_is_kept_is_a_setting(tmp_path: Path, role: str) -> None:
+    port, nobody = free_ports(2)
+    settings = {
+        "RAYHOUND_ARCHIVE": str(tmp_path / "data"),
+        "RAYHOUND_QUEUE": f"amqp://127.0.0.1:{nobody}",
+        "RAYHOUND_HOST": "127.0.0.1",
+        "RAYHOUND_PORT": str(port),
+        "RAYHOUND_KEEP_ALIVE_SECONDS": "1",
+    }
+    (tmp_path / "data").mkdir()
+    command = (sys.executable, "-m", "rayhound", role)
+    with (
+        Process(tmp_path / "log", port, command, settings),
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as idle,
+    ):
         idle.sendall(get("/livez"))
         assert answer(idle)[0] == 200
         assert closed(idle)

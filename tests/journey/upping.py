@@ -21,13 +21,13 @@ CONSUME = (sys.executable, "-m", "rayhound", "consume")
 
 
 class Server:
-    """One part of Rayhound on one port of this machine, whoever runs it; every run of it appends to one log."""
+    """One part of Rayhound on one port, of this machine at first, whoever runs it; every run appends to one log."""
 
-    def __init__(self, log: Path, port: int) -> None:
+    def __init__(self, log: Path, port: int, host: str = "127.0.0.1") -> None:
         self.log, self.port = log, port
         # No connection is kept: the server at its other end may have been killed since.
         unkept = httpx.Limits(max_keepalive_connections=0)
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, limits=unkept)
+        self.http = httpx.Client(base_url=f"http://{host}:{port}", timeout=PATIENCE, limits=unkept)
 
     def answers(self) -> bool:
         """Whether /livez says yes."""
@@ -88,9 +88,7 @@ class Server:
 
     def events(self, name: str) -> list[dict[str, str]]:
         """The fields of every log line of one event, of all runs."""
-        lines = (line.split() for line in self.log.read_text(errors="replace").splitlines())
-        found = (words[3:] for words in lines if len(words) > 3 and words[2] == name)
-        return [dict(word.split("=", 1) for word in words if "=" in word) for words in found]
+        return events_in(self.log, name)
 
 
 class Process(Server):
@@ -162,6 +160,13 @@ class Up(Process):
         where = ["--data", str(data), "--port", str(port)]
         super().__init__(data.parent / f"{data.name}.log", port, [*command, *where], environment)
         self.data = data
+
+
+def events_in(log: Path, name: str) -> list[dict[str, str]]:
+    """The fields of every line of one event in a log."""
+    lines = (line.split() for line in log.read_text(errors="replace").splitlines())
+    found = (words[3:] for words in lines if len(words) > 3 and words[2] == name)
+    return [dict(word.split("=", 1) for word in words if "=" in word) for words in found]
 
 
 def peak(pid: int) -> int:

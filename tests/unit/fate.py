@@ -20,7 +20,8 @@ class Call(Enum):
     """What a call on a port is."""
 
     READ = "reads the archive"
-    CHANGE = "puts an object, or deletes one"
+    CHANGE = "puts a fact or a marker, or deletes an object"
+    KEEP = "puts an image"
     PUBLISH = "publishes a request"
     ANALYSE = "has an image analysed"
     SETTLE = "acknowledges, releases or rejects"
@@ -36,12 +37,13 @@ class Fault(Enum):
     NOT_DONE = "it is not done, and nobody says so"
     REPLY_LOST = "it is done, and its reply is lost"
     DONE_LATER = "nobody says what became of it, and it is done once the process has given up"
+    DONE_AGAIN = "it is done, and what was sent of it before is done once the process has given up"
     SECOND_ACTOR = "somebody else acts to the end first"
 
 
 DOUBTS = (Fault.NOT_DONE, Fault.REPLY_LOST, Fault.DONE_LATER)
 REFUSES = frozenset(Call) - {Call.SETTLE}  # a broker that cannot be told lends again, and nothing is raised
-CHANGES = frozenset({Call.CHANGE, Call.PUBLISH})  # a read without an answer is refused: nothing is in doubt
+CHANGES = frozenset({Call.CHANGE, Call.KEEP, Call.PUBLISH})  # a read without an answer is refused: nothing is in doubt
 
 Actor = Callable[[], Awaitable[None]]
 
@@ -63,7 +65,9 @@ class Strike:
         if self.fault is Fault.REFUSED:
             return call in REFUSES
         if self.fault is Fault.FULL:
-            return call is Call.CHANGE
+            return call in (Call.CHANGE, Call.KEEP)
+        if self.fault is Fault.DONE_AGAIN:
+            return call is Call.CHANGE  # an image is never put twice
         return self.fault not in DOUBTS or call in CHANGES
 
 
@@ -108,6 +112,9 @@ class Fate:
             raise Unavailable("refused on cue")
         if fault is Fault.FULL:
             raise StorageFull("full on cue")
+        if fault is Fault.DONE_AGAIN:
+            self.late.append(done)
+            return await self._unless_away(call, done)
         if fault is Fault.DONE_LATER:
             self.late.append(done)
         elif fault in (Fault.REPLY_LOST, Fault.DIES_AFTER):

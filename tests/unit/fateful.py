@@ -18,7 +18,8 @@ class FatefulArchive:
         self._fate = fate
 
     async def put(self, key: str, content: bytes | Path) -> Put:
-        put: Put = await self._fate.call(Call.CHANGE, lambda: self._archive.put(key, content))
+        call = Call.KEEP if isinstance(content, Path) else Call.CHANGE
+        put: Put = await self._fate.call(call, lambda: self._archive.put(key, content))
         return put
 
     async def get(self, key: str) -> AsyncGenerator[bytes, None]:

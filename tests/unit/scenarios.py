@@ -171,7 +171,7 @@ async def the_queue_is_made_with_other_arguments(world: World) -> None:
 
 async def the_archive_goes_away(world: World) -> None:
     """And whoever waits for it is told to stop."""
-    world.fate.away |= {Call.READ, Call.CHANGE}
+    world.fate.away |= {Call.READ, Call.CHANGE, Call.KEEP}
     world.stopping.set()
 
 

@@ -21,12 +21,12 @@
 - name: RAYHOUND_QUEUE_USER
   valueFrom:
     secretKeyRef:
-      name: {{ $queue.existingSecret }}
+      name: {{ $queue.existingSecret | quote }}
       key: username
 - name: RAYHOUND_QUEUE_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ $queue.existingSecret }}
+      name: {{ $queue.existingSecret | quote }}
       key: password
 - name: RAYHOUND_QUEUE_SECRET
   value: {{ $queue.existingSecret | quote }}
@@ -78,7 +78,7 @@ affinity:
 {{- with include "rayhound.claim" . -}}
 - name: images
   persistentVolumeClaim:
-    claimName: {{ . }}
+    claimName: {{ . | quote }}
 {{ end -}}
 - name: tmp
   emptyDir: {}

@@ -13,7 +13,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- /* What a workload and its Service select by, which can never change: list NAME ROOT. */ -}}
 {{- define "rayhound.selector" -}}
 app.kubernetes.io/name: {{ index . 0 }}
-app.kubernetes.io/instance: {{ (index . 1).Release.Name }}
+app.kubernetes.io/instance: {{ (index . 1).Release.Name | quote }}
 {{- end -}}
 
 {{- /* Labels of a pod: list NAME ROOT. No version of chart or program, so that a new one does not replace pods by itself. */ -}}
@@ -71,7 +71,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:

@@ -23,10 +23,11 @@ from typing import TypeVar
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import S3Store
 
 from rayhound.adapters.bucket import Manners, bucket
 from rayhound.adapters.refusals import away, explained, refusal
-from rayhound.domain import InDoubt, Misconfigured, NotFound, RayhoundError, Unavailable
+from rayhound.domain import InDoubt, Misconfigured, NotFound, RayhoundError, StorageFull, Unavailable
 from rayhound.ports import Entry, Put, Storage
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ PAGE = 256
 WHOLE_SECONDS = 60.0  # for one request, its body of at most 5 MiB included
 SILENCE_SECONDS = 30.0
 PING_SECONDS = 20.0
+FACT_SECONDS = 20.0  # for a fact or a marker, which is small; put twice, it is told before most senders give up
+REPEAT_SECONDS = 0.5  # before a fact whose put is in doubt is put again
 PAUSES = (0.1, 0.3, 1.0, 0.0)  # before a put that met "exists", and then nothing there, is tried again
 
 _PROBE = b"rayhound"
@@ -55,8 +58,9 @@ class ObjectArchive:
     def __init__(self, url: str, environment: Mapping[str, str] = os.environ) -> None:
         self.url = url
         place = bucket(url, environment)
-        # A request that was sent again may have been done the first time, so what creates is sent once.
+        # A request that was sent again may have been done the first time, so the client sends once what creates.
         self._once = place.open(Manners(retries=0, whole=WHOLE_SECONDS))
+        self._facts = place.open(Manners(retries=0, whole=FACT_SECONDS))
         self._reading = place.open(Manners(retries=3, silence=SILENCE_SECONDS))
         self._parts = place.open(Manners(retries=3, whole=WHOLE_SECONDS))
         self._images = asyncio.Semaphore(IMAGES_TOGETHER)
@@ -69,7 +73,7 @@ class ObjectArchive:
     async def put(self, key: str, content: bytes | Path) -> Put:
         """As `Archive.put`."""
         if isinstance(content, bytes):
-            return await self._create(key, content)
+            return await self._create_fact(key, content)
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
                 await self._images.acquire()
@@ -122,7 +126,7 @@ class ObjectArchive:
         key = f".probe/{secrets.token_hex(16)}"
         try:
             async with asyncio.timeout(PING_SECONDS):
-                await self._create(key, _PROBE)
+                await self._create(self._facts, key, _PROBE)
                 try:
                     now = await self._probe(key)
                 except RayhoundError:
@@ -149,7 +153,7 @@ class ObjectArchive:
             raise Unavailable("the bucket does not tell when an object was written", "does a proxy drop its headers?")
         return written.astimezone(UTC)
 
-    async def _create(self, key: str, content: bytes) -> Put:
+    async def _create(self, store: S3Store, key: str, content: bytes) -> Put:
         """Create an object by one request, conditionally.
 
         *Exists* (412, or 409 while another put of this key is under way) is looked at; where nothing lies after all,
@@ -157,7 +161,7 @@ class ObjectArchive:
         """
         for pause in PAUSES:
             try:
-                await self._run(lambda: self._put_once(key, content))
+                await self._run(lambda: _put_whole(store, key, content))
                 return Put.CREATED
             except AlreadyExistsError:
                 put = await self._look(key, content)
@@ -168,23 +172,36 @@ class ObjectArchive:
             await asyncio.sleep(pause)
         raise Unavailable(f"the bucket says that {key} is there, and that it is not", "does a proxy cache its answers?")
 
+    async def _create_fact(self, key: str, content: bytes) -> Put:
+        """As `_create`, put once more where that is in doubt: so one bad moment of the store costs no upload a 503.
+
+        What lies there then with the same bytes counts as created. A refusal of the second put tells nothing of the
+        first, so doubt stays doubt. The first may yet come when what the second made is deleted already: a marker or
+        an attempt too many does no harm, but an image would lie there for ever, so images are not put again.
+        """
+        try:
+            return await self._create(self._facts, key, content)
+        except InDoubt:
+            await asyncio.sleep(REPEAT_SECONDS)
+        try:
+            put = await self._create(self._facts, key, content)
+        except (Unavailable, StorageFull) as e:
+            raise InDoubt(e.detail, e.hint) from e
+        return Put.CREATED if put is Put.SAME else put
+
     async def _create_image(self, key: str, content: bytes) -> Put:
         """As `_create`; a server may answer *exists* and hang up while an image is still sent, which loses the answer.
 
         So where there was none, what lies there is one; where nothing does, it may still come, and doubt stays doubt.
         """
         try:
-            return await self._create(key, content)
+            return await self._create(self._once, key, content)
         except InDoubt:
             with suppress(RayhoundError):
                 put = await self._compare(key, content)
                 if put is not None:
                     return put
             raise
-
-    def _put_once(self, key: str, content: bytes) -> None:
-        # a file is copied into Rust's memory, where bytes are Python's, to be let go by a thread of Rust's
-        obstore.put(self._once, key, BytesIO(content), mode="create", use_multipart=False)
 
     def _put_parts(self, key: str, image: Path) -> None:
         obstore.put(self._parts, key, image, use_multipart=True, chunk_size=PART, max_concurrency=PARTS_TOGETHER)
@@ -225,6 +242,11 @@ class ObjectArchive:
             return None
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
         return Put.SAME if same and offset == size else Put.OTHER
+
+
+def _put_whole(store: S3Store, key: str, content: bytes) -> None:
+    # a file is copied into Rust's memory, where bytes are Python's, to be let go by a thread of Rust's
+    obstore.put(store, key, BytesIO(content), mode="create", use_multipart=False)
 
 
 def _part(content: bytes | Path, offset: int, size: int) -> bytes:

@@ -12,7 +12,7 @@ def address(settings: Settings) -> Address:
         hint = "name the RabbitMQ that all parts share: amqp://user:password@host:5672/vhost"
         raise Misconfigured("RAYHOUND_QUEUE is not set", hint)
     tls = Tls(settings.queue_ca, settings.queue_certificate, settings.queue_key)
-    return Address(settings.queue, settings.queue_user, settings.queue_password, tls)
+    return Address(settings.queue, settings.queue_user, settings.queue_password, tls, settings.queue_secret)
 
 
 def open_publisher(settings: Settings) -> RabbitPublisher:

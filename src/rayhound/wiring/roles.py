@@ -25,7 +25,7 @@ def usual_analyser(settings: Settings, limits: Limits) -> Sequence[str]:
 
 def bounded(settings: Settings, limits: Limits) -> Limits:
     """The limits with those that are settings."""
-    return replace(limits, analysis_memory=settings.analysis_memory)
+    return replace(limits, analysis_memory=settings.analysis_memory, keep_alive=settings.keep_alive_seconds)
 
 
 def analysers_of(settings: Settings, limits: Limits, analyser: Command) -> tuple[Analysers, int]:

@@ -15,7 +15,7 @@ from rayhound.settings import Settings
 from rayhound.wiring.archive import open_archive
 from rayhound.wiring.process import raise_open_files, running, told_to_stop
 from rayhound.wiring.queue import address, open_publisher
-from rayhound.wiring.roles import DEFAULTS, DRAIN_SECONDS, EVERYWHERE, require_parts
+from rayhound.wiring.roles import DEFAULTS, DRAIN_SECONDS, EVERYWHERE, bounded, require_parts
 from rayhound.wiring.sweeping import sweep_among_others
 
 Announce = Callable[[str], None]
@@ -26,7 +26,7 @@ def serve(settings: Settings, limits: Limits = DEFAULTS) -> int:
     require_parts(settings)
     telemetry.configure(settings.log_format)
     raise_open_files()
-    asyncio.run(_serve(settings, limits))
+    asyncio.run(_serve(settings, bounded(settings, limits)))
     return 0
 
 

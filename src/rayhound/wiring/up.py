@@ -34,8 +34,8 @@ Announce = Callable[[str], None]
 def up(settings: Settings, announce: Announce, limits: Limits = DEFAULTS, analyser: Command = usual_analyser) -> int:
     """Run everything on one folder until SIGINT or SIGTERM; `announce` is told where it listens and what to try.
 
-    `limits` are those of one upload and one analysis, but for the memory, which is a setting. Raises `Misconfigured`
-    when it cannot start.
+    `limits` are those of one upload and one analysis, but for what is a setting. Raises `Misconfigured` when it cannot
+    start.
     """
     telemetry.configure(settings.log_format)
     raise_open_files()

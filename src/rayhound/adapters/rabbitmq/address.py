@@ -35,13 +35,15 @@ class Tls:
 class Address:
     """An AMQP URI (rabbitmq.com/docs/uri-spec) without query; user and password may stand apart from it.
 
-    `str()` gives it without the password. Raises `Misconfigured`.
+    `kept_in` names the Secret that they come from, for whoever has to mend them. `str()` gives the address without the
+    password. Raises `Misconfigured`.
     """
 
     url: str = field(repr=False)
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: Tls = Tls()
+    kept_in: str | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

@@ -34,9 +34,7 @@ def told(error: BaseException, address: Address) -> RayhoundError:
                 "give the user configure, write and read on the two queues: docs/guides/rabbitmq.md, Users",
             )
         case ProbableAuthenticationError():
-            return Misconfigured(
-                f"the broker at {address} does not let us in: {_reply(text)}", "look at the user and the password"
-            )
+            return Misconfigured(f"the broker at {address} does not let us in: {_reply(text)}", _login_hint(address))
         case InvalidFrameError() if "Connection.Close" in text:  # the answer to connection.open; aiormq keeps its text
             return Misconfigured(
                 f"the broker at {address} does not open the virtual host {address.virtual_host}",
@@ -65,6 +63,13 @@ def check_broker(properties: Mapping[str, Any], address: Address) -> None:
         )
     if number[0] > NEWEST_MAJOR:
         log().warning("broker_newer_than_tried", address=str(address), version=version, tried="3.10 to 4.x")
+
+
+def _login_hint(address: Address) -> str:
+    if address.kept_in is None:
+        return "look at the user and the password"
+    where = f"look at the user and the password in the Secret {address.kept_in}"
+    return f"{where}: the broker took its password when its volume was made"
 
 
 def _certificate_error(error: BaseException | None) -> str | None:
