@@ -79,3 +79,9 @@ bench-peers *arguments: setup
     uv venv --quiet --allow-existing .venv/benchmarks
     uv pip install --quiet --python .venv/benchmarks --require-hashes -r requirements/benchmarks.txt
     python -m benchmarks.peers {{ arguments }}
+
+# Trains a model from a folder of labelled images (training/README.md)
+train *arguments: setup
+    uv venv --quiet --allow-existing .venv/training
+    uv pip install --quiet --python .venv/training --require-hashes -r requirements/training.txt
+    PYTHONPATH=src .venv/training/bin/python -m training {{ arguments }}

@@ -169,7 +169,7 @@ def time_of(image_id: str) -> datetime:
 
 
 class Contains(StrEnum):
-    """What an image shows: the labels over their threshold."""
+    """What an image shows: the labels over their threshold. A model of other labels joins its own by `+`."""
 
     DOG = "dog"
     CAT = "cat"
@@ -215,7 +215,7 @@ class Header:
 class Classification:
     """What a model says of one picture. `scores` are probabilities by label; `note` says why it is uncertain."""
 
-    contains: Contains
+    contains: str
     scores: dict[str, float]
     note: str | None = None
 

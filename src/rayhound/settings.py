@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from rayhound.domain import Misconfigured
 
 PREFIX = "RAYHOUND_"
-DEFAULT_MODEL = Path(__file__).parent / "models" / "starter.onnx"
+DEFAULT_MODEL = Path(__file__).parent / "models" / "pets.onnx"
 
 
 def number(low: float, high: float, kind: type[int] | type[float] = int) -> Callable[[str], Any]:

@@ -123,8 +123,8 @@ def alive(pid: str) -> bool:
         return False
 
 
-def test_drawn_pictures_are_answered_neither(tmp_path: Path, free_port: int) -> None:
+def test_an_empty_picture_is_answered_neither(tmp_path: Path, free_port: int) -> None:
     with Up(tmp_path / "data", free_port) as up:
-        image = up.accepted(encoded(Image.new("RGB", (200, 200), "navy"), "JPEG"))
+        image = up.accepted(encoded(Image.new("RGB", (200, 200), "white"), "JPEG"))
         record = up.answered(image)
         assert (record["contains"], record["width"], record["height"]) == ("neither", 200, 200)

@@ -29,7 +29,9 @@ def test_every_photo_and_radiograph_is_read(samples: Path) -> None:
 def test_photos_are_classified_as_they_are_labelled(samples: Path) -> None:
     classifier = OnnxClassifier(DEFAULT_MODEL)
     photos = [(path, label) for path, label in labelled(samples) if label in ("cat", "dog", "neither")]
-    right = [classifier.classify(read(path, 160, LIMITS).pixels).contains == label for path, label in photos]
+    right = [
+        classifier.classify(read(path, classifier.side, LIMITS).pixels).contains == label for path, label in photos
+    ]
     assert sum(right) >= 0.9 * len(photos)
 
 

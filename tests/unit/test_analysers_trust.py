@@ -118,9 +118,9 @@ def test_another_model_under_the_same_name_is_not_used_before_a_restart(tmp_path
         limits = Limits()
         async with Analysers(command(model, limits), 1, limits, retry=0.2) as analysers:
             await analysers.sound()
-            model.write_bytes(DEFAULT_MODEL.read_bytes() + b"\x72\x0c\x0a\x07version\x12\x011")
+            model.write_bytes(DEFAULT_MODEL.read_bytes() + b"\x72\x0c\x0a\x07version\x12\x019")
             await kill_idle(analysers)
-            with pytest.raises(Unsound, match=r"pets@1-.* began with pets@0-") as refused:
+            with pytest.raises(Unsound, match=r"pets@9-.* began with pets@1-") as refused:
                 await ask(analysers, calm)
             assert "restart" in refused.value.hint
 

@@ -108,8 +108,8 @@ def test_help_shows_no_type_beside_a_flag(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_word_that_is_no_choice_is_told_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "--contains", "parrot"]) == 2
-    assert "'--contains': 'parrot' is not one of 'dog'" in capsys.readouterr().err
+    assert main(["list", "--status", "lost"]) == 2
+    assert "'--status': 'lost' is not one of 'queued'" in capsys.readouterr().err
 
 
 def test_a_hint_names_the_files_that_it_concerns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,6 +141,17 @@ def test_requeue_tells_what_failed_without_a_number(tmp_path: Path, capsys: pyte
     assert capsys.readouterr().out == f"{failed}  failed; ask for it with --failed or by its id\n"
 
 
+def test_requeue_takes_a_model_by_name_and_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (image,) = archive_with(tmp_path, f"analysis.{MODEL}")
+    asked = ["requeue", "--data", str(tmp_path), "--model"]
+    assert main([*asked, "pets@1"]) == 0
+    assert capsys.readouterr().err == "0 images queued again\n"
+    assert main([*asked, "pets@2"]) == 0
+    assert capsys.readouterr().out == f"{image}  queued again\n"
+    assert main([*asked, "pets"]) == 2
+    assert "'pets' is no NAME@VERSION" in capsys.readouterr().err
+
+
 def test_classify_prints_a_record_without_ids(cat: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["classify", "--json", str(cat)]) == 0
     record = json.loads(capsys.readouterr().out)
@@ -169,5 +180,8 @@ def test_model_prints_what_the_file_says_of_itself(capsys: pytest.CaptureFixture
     assert main(["model", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert {"name", "version", "sha256"} <= set(said)
-    assert said["labels"] == ["cat", "dog"]
-    assert [type(value) for value in (said["side"], *said["thresholds"])] == [int, float, float]
+    assert (said["labels"], said["whole"]) == (["cat", "dog", "radiograph"], ["radiograph"])
+    assert [type(value) for value in (said["side"], *said["temperatures"])] == [int, float, float, float]
+    (lower, upper), _, threshold = said["thresholds"]
+    assert 0 < lower < upper < 1
+    assert 0 < threshold < 1

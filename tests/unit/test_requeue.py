@@ -43,19 +43,38 @@ def test_requeue_leaves_what_is_analysed_and_names_what_it_does_not_know(tmp_pat
     run(tmp_path, told)
 
 
-def test_a_new_model_analyses_what_another_has_when_asked_and_its_own_once(tmp_path: Path) -> None:
+def test_a_new_model_analyses_what_another_has_when_asked_and_a_consumer_on_the_old_one_has_nothing_to_do(
+    tmp_path: Path,
+) -> None:
     async def told(world: World) -> None:
         image_id = await world.upload(DOG)
         assert image_id
         await world.consume()
-        world.analysers.model = NEWER
-        for expected in (Outcome.ANALYSED, Outcome.KNOWN):
-            assert [r.outcome async for r in requeue(world.archive, analysed=True)] == [Again.QUEUED]
+        newer = f"{NEWER.name}@{NEWER.version}"
+        for model, expected in ((MODEL, Outcome.KNOWN), (NEWER, Outcome.ANALYSED)):
+            world.analysers.model = model
+            assert [r.outcome async for r in requeue(world.archive, model=newer)] == [Again.QUEUED]
             world.now += timedelta(minutes=2)
             await world.sweep()
             assert await world.consume() == [expected]
+        assert [r.outcome async for r in requeue(world.archive, model=newer)] == [Again.ANALYSED]
         facts = await records.look(world.archive, image_id)
         assert {a.label for a in facts.analyses} == {MODEL.label, NEWER.label}
+
+    run(tmp_path, told)
+
+
+def test_a_new_model_gets_what_another_failed_at_and_its_own_failure_only_when_asked(tmp_path: Path) -> None:
+    async def told(world: World) -> None:
+        await world.upload(b"garbage")
+        await world.consume()
+        world.analysers.model, newer = NEWER, f"{NEWER.name}@{NEWER.version}"
+        for expected, failed in ((Again.QUEUED, False), (Again.NEXT_TRY, True)):
+            assert [r.outcome async for r in requeue(world.archive, failed=failed, model=newer)] == [expected]
+            world.now += timedelta(minutes=2)
+            await world.sweep()
+            assert await world.consume() == [Outcome.FAILED]
+            assert [r.outcome async for r in requeue(world.archive, model=newer)] == [Again.FAILED]
 
     run(tmp_path, told)
 

@@ -1,12 +1,15 @@
 """The classifier on ONNX Runtime: a model file that describes itself.
 
-Its metadata name it (`name`, `version`) and its `labels`, comma-separated and in the order of its scores; `thresholds`,
-where there, are as many numbers. It takes uint8 of N × side × side × 3, RGB, each the whole picture squeezed to a
-square, and answers with one probability a label.
+Its metadata name it (`name`, `version`) and its `labels`, comma-separated and in the order of its scores. `thresholds`,
+where there, are as many: a label is there from its threshold on; of two numbers, `0.2:0.8`, it is there from the second
+on, not there below the first, and between them nobody knows. Labels that `whole` lists are of the whole picture, such
+as `radiograph`: where one is there, nothing is said of the others. It takes uint8 of N × side × side × 3, RGB, each the
+whole picture squeezed to a square, and answers with one probability a label.
 """
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,21 @@ from rayhound.domain import MODEL_WORD, Classification, Contains, Misconfigured,
 
 HINT = "name a self-describing model file with RAYHOUND_MODEL, or leave that out for the one that comes with Rayhound"
 THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Something that a model looks for. There from `upper` on, not there below `lower`, unknown between them."""
+
+    name: str
+    lower: float
+    upper: float
+    is_whole: bool
+
+    @property
+    def thresholds(self) -> str:
+        """One number, or two with a colon between them."""
+        return f"{self.lower:g}" if self.lower == self.upper else f"{self.lower:g}:{self.upper:g}"
 
 
 class OnnxClassifier:
@@ -39,7 +57,6 @@ class OnnxClassifier:
         try:
             self._side = _side(self._session)
             self._labels = _labels(self._session, self._about)
-            self._thresholds = _thresholds(self._about, self._labels)
             self._model = _model(self._about, hashlib.sha256(content).hexdigest())
         except ValueError as e:
             raise Misconfigured(f"the model file {path} {e}", HINT) from e
@@ -56,17 +73,16 @@ class OnnxClassifier:
 
     def description(self) -> dict[str, str]:
         """Everything that the model file says of itself, with its SHA-256, for people to read."""
-        thresholds = ",".join(f"{value:g}" for value in self._thresholds)
+        thresholds = ",".join(label.thresholds for label in self._labels)
         return {**self._about, "side": str(self._side), "thresholds": thresholds, "sha256": self._model.sha256}
 
     def classify(self, picture: Image.Image) -> Classification:
         """Classify an upright RGB picture of any size."""
-        # Of Pillow's filters this one has the lowest loss on the starter model's validation pictures.
+        # As the training does it.
         square = picture.resize((self._side, self._side), Image.Resampling.BILINEAR)
         (answer,) = self._session.run(None, {self._session.get_inputs()[0].name: np.asarray(square)[None]})
-        scores = {label: round(float(score), 6) for label, score in zip(self._labels, answer[0], strict=True)}
-        over = {label for label, least in zip(self._labels, self._thresholds, strict=True) if scores[label] >= least}
-        return Classification(_contains(over), scores)
+        scores = {label.name: round(float(score), 6) for label, score in zip(self._labels, answer[0], strict=True)}
+        return _said(self._labels, scores)
 
 
 def _options() -> onnxruntime.SessionOptions:
@@ -94,23 +110,40 @@ def _side(session: onnxruntime.InferenceSession) -> int:
     return shape[1]
 
 
-def _labels(session: onnxruntime.InferenceSession, about: dict[str, str]) -> tuple[str, ...]:
-    labels = tuple(label.strip() for label in about.get("labels", "").split(","))
+def _labels(session: onnxruntime.InferenceSession, about: dict[str, str]) -> tuple[Label, ...]:
+    names = _words(about.get("labels", ""))
     shape = session.get_outputs()[0].shape
-    if len(shape) != 2 or shape[1] != len(labels):
-        raise ValueError(f"answers with {shape}, where [batch, {len(labels)}] is asked, one score a label")
-    if not {"cat", "dog"} <= set(labels):
-        raise ValueError(f"has the labels {about.get('labels')!r}, where cat and dog are asked for")
-    return labels
+    if len(shape) != 2 or shape[1] != len(names):
+        raise ValueError(f"answers with {shape}, where [batch, {len(names)}] is asked, one score a label")
+    if len(set(names)) != len(names) or not all(map(_is_label, names)):
+        wanted = (
+            "different ones of letters, digits, dots, hyphens and underscores are asked for, no neither or uncertain"
+        )
+        raise ValueError(f"has the labels {about.get('labels')!r}, where {wanted}")
+    whole = _words(about["whole"]) if about.get("whole") else ()
+    if not set(whole) < set(names):
+        raise ValueError(f"has the whole labels {about['whole']!r}, where some of {', '.join(names)} are asked for")
+    bands = _bands(about, len(names))
+    return tuple(Label(name, *band, name in whole) for name, band in zip(names, bands, strict=True))
 
 
-def _thresholds(about: dict[str, str], labels: tuple[str, ...]) -> tuple[float, ...]:
+def _is_label(name: str) -> bool:
+    return MODEL_WORD.fullmatch(name) is not None and name not in (Contains.NEITHER, Contains.UNCERTAIN)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(","))
+
+
+def _bands(about: dict[str, str], count: int) -> list[tuple[float, float]]:
     if "thresholds" not in about:
-        return (THRESHOLD,) * len(labels)
-    thresholds = tuple(float(text) for text in about["thresholds"].split(","))
-    if len(thresholds) != len(labels) or not all(0 <= value <= 1 for value in thresholds):
-        raise ValueError(f"has the thresholds {about['thresholds']!r}, where one from 0 to 1 for each label is asked")
-    return thresholds
+        return [(THRESHOLD, THRESHOLD)] * count
+    numbers = [[float(text) for text in word.split(":")] for word in about["thresholds"].split(",")]
+    bands = [(band[0], band[-1]) for band in numbers if len(band) <= 2]
+    if len(bands) != count or not all(0 <= lower <= upper <= 1 for lower, upper in bands):
+        wanted = "one from 0 to 1 for each label is asked, or two with a colon between them, the lower first"
+        raise ValueError(f"has the thresholds {about['thresholds']!r}, where {wanted}")
+    return bands
 
 
 def _model(about: dict[str, str], sha256: str) -> Model:
@@ -121,9 +154,25 @@ def _model(about: dict[str, str], sha256: str) -> Model:
     return Model(about["name"], about["version"], sha256)
 
 
-def _contains(over: set[str]) -> Contains:
-    if {"cat", "dog"} <= over:
-        return Contains.BOTH
-    if "dog" in over:
-        return Contains.DOG
-    return Contains.CAT if "cat" in over else Contains.NEITHER
+def _said(labels: tuple[Label, ...], scores: dict[str, float]) -> Classification:
+    """The answer that scores amount to; a picture that may be all one thing says nothing of the rest."""
+    whole = [label for label in labels if label.is_whole and scores[label.name] >= label.lower]
+    if whole:
+        name = whole[0].name
+        known = "is" if scores[name] >= whole[0].upper else "may be"
+        note = f"this {known} a {name}; the model was not taught to tell what a {name} shows"
+        return Classification(Contains.UNCERTAIN, scores, note)
+    others = [label for label in labels if not label.is_whole]
+    between = [label for label in others if label.lower <= scores[label.name] < label.upper]
+    if between:
+        note = "; ".join(
+            f"{label.name} is neither below {label.lower:g} nor above {label.upper:g}" for label in between
+        )
+        return Classification(Contains.UNCERTAIN, scores, note)
+    return Classification(_contains([label.name for label in others if scores[label.name] >= label.upper]), scores)
+
+
+def _contains(over: list[str]) -> str:
+    if set(over) == {"cat", "dog"}:
+        return Contains.BOTH  # whatever the file's order, so that one word finds them all
+    return "+".join(over) or Contains.NEITHER

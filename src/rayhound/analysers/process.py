@@ -11,7 +11,7 @@ from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
-from rayhound.domain import AnalyserDied, Classification, Contains, Findings, Limits, Misconfigured, Model, Unreadable
+from rayhound.domain import AnalyserDied, Classification, Findings, Limits, Misconfigured, Model, Unreadable
 from rayhound.telemetry import log
 
 LAST_WORDS_SECONDS = 1.0
@@ -59,7 +59,6 @@ class Analyser:
             raise Unreadable(*answer["unreadable"])
         findings = answer["findings"]
         said = findings.pop("classification")
-        said["contains"] = Contains(said["contains"])
         return Findings(**findings, classification=Classification(**said))
 
     async def end(self) -> None:

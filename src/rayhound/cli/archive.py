@@ -13,7 +13,7 @@ import typer
 
 from rayhound.cli import console
 from rayhound.cli.options import Data, ModelFile, settings
-from rayhound.domain import Misconfigured, RayhoundError, Unavailable
+from rayhound.domain import MODEL_WORD, Misconfigured, RayhoundError, Unavailable
 from rayhound.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,32 +24,42 @@ if TYPE_CHECKING:
 def requeue(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Images.", show_default=False)] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Those that failed as well: their next try.")] = False,
-    analysed: Annotated[bool, typer.Option("--analysed", help="Those analysed as well: for a new model.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME@VERSION", help="All that this model has not answered yet.", show_default=False),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     data: Data = None,
 ) -> int:
     """Queue images again: all that are `queued`, or the ids given.
 
     This repairs a queue that has lost its requests. An id that failed gets its next try, one that is analysed is left.
-    With --analysed consumers look at that too, and each analyses what its own model has not: for a new model.
+    With --model it chooses what this one has neither analysed nor failed at: for a new model, once consumers have it.
     It begins within 15 seconds, once a web server on this folder has looked.
 
     Exit status: 0, or 1 when an id is unknown.
     """
     try:
-        return asyncio.run(_requeue(settings(archive=data), ids or None, failed, analysed, dry_run))
+        return asyncio.run(_requeue(settings(archive=data), ids or None, failed, _known(model), dry_run))
     except Unavailable as e:
         raise Unavailable(e.detail, f"{e.hint} If it is another folder, name it with --data".strip()) from e
 
 
-async def _requeue(given: Settings, ids: list[str] | None, failed: bool, analysed: bool, dry_run: bool) -> int:
+def _known(model: str | None) -> str | None:
+    """A model's name and version as they were given; raises `typer.BadParameter` for what is none."""
+    if model is not None and not all(MODEL_WORD.fullmatch(word) for word in model.partition("@")[::2]):
+        raise typer.BadParameter(f"{model!r} is no NAME@VERSION, such as `rayhound model` shows", param_hint="--model")
+    return model
+
+
+async def _requeue(given: Settings, ids: list[str] | None, failed: bool, model: str | None, dry_run: bool) -> int:
     from rayhound.pipeline.accepting import Again
     from rayhound.pipeline.accepting import requeue as ask_again
     from rayhound.wiring.archive import open_archive
 
     counts = dict.fromkeys(Again, 0)
     async with open_archive(given) as opened:
-        async for requeued in ask_again(opened.archive, ids, failed, analysed, dry_run):
+        async for requeued in ask_again(opened.archive, ids, failed, model, dry_run):
             counts[requeued.outcome] += 1
             if ids or requeued.outcome not in (Again.ANALYSED, Again.WAITING):
                 console.out(f"{console.printable(requeued.image_id)}  {_outcome(requeued)}")

@@ -10,7 +10,7 @@ from rayhound.cli.options import HERE, AsJson, Server
 from rayhound.domain import Contains, NotFound, Status
 
 OF_STATUS = f"Only those that stand so: {', '.join(Status)}."
-OF_ANSWER = f"Only those with this answer: {', '.join(Contains)}."
+OF_ANSWER = f"Only those with this answer: {', '.join(Contains)}, or another model's labels joined by +."
 
 
 def show(
@@ -30,7 +30,7 @@ def listing(
     server: Server = HERE,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many at most.")] = 20,
     status: Annotated[Status | None, typer.Option(metavar="STATUS", help=OF_STATUS, show_default=False)] = None,
-    contains: Annotated[Contains | None, typer.Option(metavar="ANSWER", help=OF_ANSWER, show_default=False)] = None,
+    contains: Annotated[str | None, typer.Option(metavar="ANSWER", help=OF_ANSWER, show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """List images, the newest first."""

@@ -16,10 +16,18 @@ from rayhound.domain import Findings, Header, Limits, RayhoundError
 if TYPE_CHECKING:
     from rayhound.ports import Classifier
 
+
+def _threshold(word: str) -> float | list[float]:
+    numbers = [float(text) for text in word.split(":")]
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
 # What a model file says of itself is text; these are lists and a number.
 KINDS: dict[str, Callable[[str], Any]] = {
     "labels": lambda text: [label.strip() for label in text.split(",")],
-    "thresholds": lambda text: [float(value) for value in text.split(",")],
+    "whole": lambda text: [label.strip() for label in text.split(",") if label.strip()],
+    "temperatures": lambda text: [float(value) for value in text.split(",")],
+    "thresholds": lambda text: [_threshold(word) for word in text.split(",")],
     "side": int,
 }
 

@@ -213,19 +213,19 @@ async def requeue(
     archive: Archive,
     ids: Sequence[str] | None = None,
     failed: bool = False,
-    analysed: bool = False,
+    model: str | None = None,
     dry_run: bool = False,
 ) -> AsyncGenerator[Requeued, None]:
     """Ask for images again, by putting their markers; a web server's sweep completes them as if just accepted.
 
     With no ids: all that is queued, and with `failed` all that failed too. Given ids that failed are tried again.
-    With `analysed` those that some model has analysed as well: a consumer leaves them if it was its own.
+    With a `model`, `name@version`, all that it has neither analysed nor failed at, whatever others have done.
     """
     async with aclosing(archive.list(records.OUTBOX)) as entries:
         waiting = {entry.key.removeprefix(records.OUTBOX).partition(".")[0] async for entry in entries}
     async with aclosing(_given(ids) if ids is not None else records.accepted_ids(archive)) as images:
         async for image_id in images:
-            requeued = await _again(archive, image_id, waiting, failed or ids is not None, analysed)
+            requeued = await _again(archive, image_id, waiting, failed or ids is not None, model)
             if not dry_run and requeued.outcome in (Again.QUEUED, Again.NEXT_TRY):
                 accepted = await records.fact(archive, records.accepted_key(image_id))
                 await records.mark_accepted(archive, accepted, requeued.retry)
@@ -237,14 +237,20 @@ async def _given(ids: Sequence[str]) -> AsyncGenerator[str, None]:
         yield image_id
 
 
-async def _again(archive: Archive, image_id: str, waiting: set[str], failed: bool, analysed: bool) -> Requeued:
+def _of(model: str | None, mentions: tuple[records.Mention, ...]) -> list[records.Mention]:
+    """What a model said, whatever its file; or what any said."""
+    return [said for said in mentions if model in (None, said.label.rpartition("-")[0])]
+
+
+async def _again(archive: Archive, image_id: str, waiting: set[str], failed: bool, model: str | None) -> Requeued:
     facts = await records.look(archive, image_id) if is_image_id(image_id) else records.Facts()
     if not facts.accepted:
         return Requeued(image_id, Again.UNKNOWN)
-    if facts.analyses and not analysed:
+    analyses, failures = (_of(model, mentions) for mentions in (facts.analyses, facts.failures))
+    if analyses:
         return Requeued(image_id, Again.ANALYSED)
     if image_id in waiting:
         return Requeued(image_id, Again.WAITING)
-    if facts.analyses or not facts.failures:
+    if not failures:
         return Requeued(image_id, Again.QUEUED, facts.next_try())
     return Requeued(image_id, Again.NEXT_TRY if failed else Again.FAILED, facts.next_try())

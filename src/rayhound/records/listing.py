@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rayhound.domain import Contains, NotFound, Record, Status, id_at, milliseconds_of, time_of
+from rayhound.domain import NotFound, Record, Status, id_at, milliseconds_of, time_of
 from rayhound.ports import Archive
 from rayhound.records.facts import record
 
@@ -24,7 +24,7 @@ class Wanted:
     """A filter of records; none wants all."""
 
     status: Status | None = None
-    contains: Contains | None = None
+    contains: str | None = None
 
     def takes(self, record: Record) -> bool:
         """Whether a record passes."""

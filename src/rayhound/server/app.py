@@ -10,10 +10,10 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, StringConstraints
 
 import rayhound
-from rayhound.domain import Contains, Limits, Status
+from rayhound.domain import Limits, Status
 from rayhound.pipeline.accepting import House
 from rayhound.records import Wanted
 from rayhound.server import description, health, images, problems, upload
@@ -23,7 +23,7 @@ from rayhound.server.waiting import Waiters
 from rayhound.telemetry import CONSUMER, EVERY_PROCESS, WEB_SERVER
 
 # In a query a plus is a space: `?contains=dog+cat` is what people write.
-Shown = Annotated[Contains, BeforeValidator(lambda said: said.replace(" ", "+"))]
+Shown = Annotated[str, StringConstraints(min_length=1), BeforeValidator(lambda said: said.replace(" ", "+"))]
 
 
 @dataclass(frozen=True, slots=True)

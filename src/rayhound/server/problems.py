@@ -21,7 +21,7 @@ PAGE = 200
 ALLOWED = {
     "limit": f"a whole number from 1 to {PAGE}",
     "status": "one of " + ", ".join(domain.Status),
-    "contains": "one of " + ", ".join(domain.Contains),
+    "contains": f"labels joined by +, {domain.Contains.NEITHER} or {domain.Contains.UNCERTAIN}",
 }
 
 

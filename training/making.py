@@ -1,0 +1,76 @@
+"""Every network that a recipe asks for learns: rehearsals with whole sources held out, then all that there is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training import learning, manifest, network, pixels, sampling
+from training.learning import Lessons
+from training.manifest import Row
+from training.network import Network
+from training.progress import tell
+from training.recipe import Recipe
+
+# How much of an epoch answers get, where others get 1.
+SHARES = {"neither": 1.3, "radiograph": 0.2}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be made, from what, where. `whole` labels are of the whole picture and stand alone."""
+
+    rows: Sequence[Row]
+    labels: tuple[str, ...]
+    whole: frozenset[str]
+    recipe: Recipe
+    seed: int
+    out: Path
+
+    def is_learnt(self, held_out: frozenset[str]) -> NDArray[np.bool_]:
+        """Which rows may be learnt from while some sources are held out."""
+        return np.array([row.split == "train" and row.source not in held_out for row in self.rows])
+
+
+def make_weights(task: Task, name: str, held_out: frozenset[str] = frozenset()) -> Path:
+    """The file with a student's weights, from an earlier run or made now, its teachers first."""
+    made = task.out / f"{name}.npz"
+    if made.exists():
+        return made
+    lessons = _lessons(task, held_out)
+    courses = task.recipe.rehearsed if held_out else task.recipe.courses
+    teachers: list[Network] = []
+    for number in range(courses.teachers):
+        seed = task.seed * 100 + number + 1
+        teachers.append(learning.learnt(lessons, courses.teacher, task.out / f"{name}-teacher-{number + 1}", seed))
+    student = learning.learnt(lessons, courses.student, task.out / f"{name}-student", task.seed * 100, teachers)
+    part = made.with_suffix(".part.npz")
+    np.savez(part, allow_pickle=False, **network.weights(student))
+    part.replace(made)
+    tell(f"{made} is there")
+    return made
+
+
+def _lessons(task: Task, held_out: frozenset[str]) -> Lessons:
+    device = learning.device()
+    images = torch.from_numpy(pixels.load(task.rows, task.recipe.side, task.out))
+    if device.type == "cuda":
+        images = images.to(device)
+    likely = sampling.weights(task.rows, SHARES) * task.is_learnt(held_out)
+    targets = torch.from_numpy(manifest.targets(task.rows, task.labels)).to(device)
+    whole = torch.tensor([label in task.whole for label in task.labels], device=device)
+    known = _known(task, images, device)
+    return Lessons(images, targets, whole, likely / likely.sum(), known)
+
+
+def _known(task: Task, images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """What ImageNet's network says of every image, kept from one run to the next."""
+    kept = task.out / "known.npy"
+    if not kept.exists():
+        name = task.recipe.courses.student.network
+        knowing = network.from_imagenet(name, 1).to(device, memory_format=torch.channels_last)
+        np.save(kept, learning.answers(knowing, images, device)[1].cpu().numpy())
+    return torch.from_numpy(np.load(kept)).to(device)
