@@ -9,6 +9,7 @@ Numbers = NDArray[np.float64]
 COLDEST, HOTTEST = 0.1, 20.0
 LEAST = 1e-7
 MISTAKEN = 0.001
+LIKELY = 0.5
 WAYS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9)
 LOWERS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 UPPERS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98)
@@ -74,7 +75,7 @@ def band(scores: Numbers, shown: NDArray[np.floating], answered: float) -> Band:
 
 
 def split(scores: Numbers, shown: NDArray[np.floating]) -> Band:
-    """The lowest threshold of a label that at most one in a thousand of the images without it reach."""
+    """The band of a label: it may be there from where one in a thousand of those without it reaches."""
     others = scores[shown < 0.5]
     low = min((way for way in WAYS if (others >= way).mean() <= MISTAKEN), default=WAYS[-1])
-    return Band(low, low)
+    return Band(low, max(low, LIKELY))

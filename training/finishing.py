@@ -62,7 +62,7 @@ def temperatures(task: Task, all_heard: Sequence[Heard]) -> list[float]:
 
 
 def bands(task: Task, all_heard: Sequence[Heard], heat: Sequence[float]) -> list[Band]:
-    """The band of each label; labels of the whole picture have one threshold, and photos alone decide the others'."""
+    """The band of each label; one of the whole picture has its own, and photos alone decide the others'."""
     found, shown = _together(task, all_heard)
     scores = calibration.sigmoid(found / np.array(heat))
     wholes = [n for n, label in enumerate(task.labels) if label in task.whole]

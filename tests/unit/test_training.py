@@ -112,7 +112,7 @@ def test_a_band_leaves_out_what_would_be_wrong_and_answers_as_much_as_is_asked()
 def test_a_label_of_the_whole_picture_has_the_lowest_threshold_that_hardly_any_other_reaches() -> None:
     scores = np.array([0.01] * 1998 + [0.13, 0.47] + [0.2, 0.9])
     shown = np.array([0.0] * 2000 + [1.0, 1.0])
-    assert calibration.split(scores, shown) == Band(0.05, 0.05)
+    assert calibration.split(scores, shown) == Band(0.05, 0.5)
     assert calibration.split(scores[1500:], shown[1500:]) == Band(0.5, 0.5)
 
 
