@@ -1,7 +1,7 @@
-"""`rayhound consume` with analysers whose classifier kills, a test's own entry point: `… [all|patient SECONDS]`.
+"""`rayhound consume` with analysers whose classifier kills, an entry point of the tests' own: `… [all|patient]`.
 
-It is `rayhound.wiring.consume.consume` with another command for its analysers; production has no such switch. An
-analysis has less time than usual, or what `patient` says: so long after its process died nobody else tries an image.
+It is `rayhound.wiring.consume.consume` with another command for its analysers; production has no such switch. Unless
+`patient`, an analysis has less time than usual: after a death of its process nobody tries an image until that is over.
 """
 
 import sys
@@ -12,6 +12,5 @@ from rayhound.wiring.consume import consume
 from tests.journey.killing_up import killing
 
 if __name__ == "__main__":
-    patient = "patient" in sys.argv
-    limits = Limits(analysis_wall=float(sys.argv[2])) if patient else Limits(analysis_cpu=5.0, analysis_wall=10.0)
+    limits = Limits() if "patient" in sys.argv else Limits(analysis_cpu=5.0, analysis_wall=10.0)
     sys.exit(consume(read(), limits, killing))

@@ -1,8 +1,7 @@
-"""Minutes in which web servers and consumers stand still (SIGSTOP) amid their work, and everybody else goes on.
+"""Three minutes in which web servers and consumers stand still (SIGSTOP) amid their work, and everybody else goes on.
 
 One web server is stopped between each two steps of accepting, and two consumers in an analysis, one of them with its
-analysers; the sweep and the deadline of an attempt both pass meanwhile. That deadline follows from how long they stand
-still: with `--standing 180`, it is the usual one.
+analysers; the sweep and the deadline of an attempt both pass meanwhile.
 """
 
 import os
@@ -24,10 +23,10 @@ from tests.journey.pausing_serve import STEPS
 from tests.journey.upping import PATIENCE, Process, within
 from tests.killing import picture
 
+PAUSE_SECONDS = 180.0
 IMPATIENT_SECONDS = 20.0
-PATIENTLY_SECONDS = 600.0
 SLOW_IMAGES = 15
-USUAL_SHARE = 120 / 180  # of an analysis' longest time in the time of standing still
+CONSUME = (*KILLING_CONSUME, "patient")
 PAUSING_SERVE = (sys.executable, "-m", "tests.journey.pausing_serve")
 POINTS = range(len(STEPS) + 1)
 PAUSED = 2 * len(POINTS)
@@ -63,17 +62,11 @@ def attempts(folder: Path) -> list[Path]:
     return list((folder / "archive").glob("2*/**/attempt.*"))
 
 
-@pytest.fixture
-def standing(pytestconfig: pytest.Config) -> float:
-    """For how many seconds they stand still."""
-    return float(pytestconfig.getoption("standing"))
-
-
 def send_patiently(paused: Process, step: int, ledger: Ledger) -> None:
     """Upload with a key, and wait as long as it takes."""
     key = {"Idempotency-Key": f"patient-{step}"}
     files, url = {"image": ("an image", dog(step))}, f"http://127.0.0.1:{paused.port}/upload"
-    answer = httpx.post(url, files=files, headers=key, timeout=PATIENTLY_SECONDS)
+    answer = httpx.post(url, files=files, headers=key, timeout=2 * PAUSE_SECONDS)
     assert answer.status_code == 202, f"{step} steps: {answer.text}"
     ledger.accepted(f"patient-{step}", answer.json()["image_id"], dog(step))
 
@@ -89,8 +82,8 @@ def send_impatiently(paused: Process, other: Process, step: int, ledger: Ledger)
     ledger.accepted(f"impatient-{step}", answer.json()["image_id"], dog(step))
 
 
-def test_minutes_of_standing_still_lose_nothing_double_nothing_and_condemn_nothing(
-    tmp_path: Path, standing: float, capsys: pytest.CaptureFixture[str]
+def test_three_minutes_of_standing_still_lose_nothing_double_nothing_and_condemn_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive, ledger, began = in_folder(tmp_path), Ledger(), time.monotonic()
     # In the end the processes go first, so that nobody waits for their answers.
@@ -101,7 +94,7 @@ def test_minutes_of_standing_still_lose_nothing_double_nothing_and_condemn_nothi
     ):
         [server] = running.web_servers
         pausing = [(*PAUSING_SERVE, str(step)) for step in POINTS]
-        made = others(running, [*[patient_consume(standing)] * 4, *pausing, *pausing], tmp_path, **archive)
+        made = others(running, [*[CONSUME] * 4, *pausing, *pausing], tmp_path, **archive)
         consumers, patient, impatient, paused = made[:4], made[4 : -len(POINTS)], made[-len(POINTS) :], made[4:]
         for process in made:
             stack.push(process)
@@ -111,7 +104,7 @@ def test_minutes_of_standing_still_lose_nothing_double_nothing_and_condemn_nothi
         sending = [threads.submit(send_patiently, one, step, ledger) for step, one in enumerate(patient)]
         sending += [threads.submit(send_impatiently, one, server, step, ledger) for step, one in enumerate(impatient)]
         until(lambda: {state(one.pid) for one in paused} == {"T"}, "every web server stands still at its step")
-        go_on_without_them(server, ledger, standing)
+        go_on_without_them(server, ledger)
         for process in (*consumers[1:3], *paused):
             os.killpg(process.pid, signal.SIGCONT)
         for sent in sending:
@@ -124,20 +117,15 @@ def test_minutes_of_standing_still_lose_nothing_double_nothing_and_condemn_nothi
     with capsys.disabled():
         print(
             f"\npauses: {verdict}, {letters} dead letters; {PAUSED} web servers between two steps of accepting "
-            f"and 2 consumers in an analysis stood still for {standing:.0f} s; the outbox was empty "
+            f"and 2 consumers in an analysis stood still for {PAUSE_SECONDS:.0f} s; the outbox was empty "
             f"{time.monotonic() - swept:.0f} s later, in {time.monotonic() - began:.0f} s"
         )
     assert (verdict.lost, verdict.doubled, verdict.failed) == (0, 0, 0)
     assert letters == 0
 
 
-def patient_consume(standing: float) -> Sequence[str]:
-    """A consumer whose analyses may take long, but not as long as others stand still."""
-    return (*KILLING_CONSUME, "patient", str(USUAL_SHARE * standing))
-
-
-def go_on_without_them(server: Process, ledger: Ledger, seconds: float) -> None:
-    """Uploads to a web server that does not stand still, while the others do."""
-    for number, _ in enumerate(within(seconds, pause=5)):
+def go_on_without_them(server: Process, ledger: Ledger) -> None:
+    """Three minutes of uploads to a web server that does not stand still."""
+    for number, _ in enumerate(within(PAUSE_SECONDS, pause=5)):
         content = dog(100 + number)
         ledger.accepted(f"meanwhile-{number}", server.accepted(content), content)
