@@ -182,6 +182,5 @@ def test_model_prints_what_the_file_says_of_itself(capsys: pytest.CaptureFixture
     assert {"name", "version", "sha256"} <= set(said)
     assert (said["labels"], said["whole"]) == (["cat", "dog", "radiograph"], ["radiograph"])
     assert [type(value) for value in (said["side"], *said["temperatures"])] == [int, float, float, float]
-    (lower, upper), _, threshold = said["thresholds"]
-    assert 0 < lower < upper < 1
-    assert 0 < threshold < 1
+    assert len(said["thresholds"]) == 3
+    assert all(0 < lower < upper < 1 for lower, upper in said["thresholds"])
