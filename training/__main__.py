@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training import figures, finishing, making, manifest, telling
+from rayhound.evaluation import figures
+from rayhound.evaluation.manifest import labels_of
+from training import finishing, making, manifest, telling
 from training.finishing import Heard, Written
 from training.making import Task
 from training.progress import tell
@@ -77,7 +79,7 @@ def _task(given: argparse.Namespace) -> Task:
     rows = manifest.read(given.folder)
     if given.sources:
         rows = [row for row in rows if row.source in given.sources.split(",")]
-    labels = manifest.labels_of(rows)
+    labels = labels_of(rows)
     recipe = RECIPES[given.recipe]
     whole = frozenset(given.whole.split(",")) & set(labels)
     return Task(rows, labels, whole, recipe, given.seed, given.out)

@@ -1,11 +1,10 @@
 """From scores to answers: a temperature a label, and the bands in which a model says that it does not know."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+from rayhound.evaluation.answers import Band, Numbers, verdicts
+
 COLDEST, HOTTEST = 0.1, 20.0
 LEAST = 1e-7
 MISTAKEN = 0.001
@@ -13,17 +12,6 @@ LIKELY = 0.5
 WAYS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9)
 LOWERS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 UPPERS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98)
-
-
-@dataclass(frozen=True)
-class Band:
-    """A label is there from `upper` on and not there below `lower`; between them nobody knows."""
-
-    lower: float
-    upper: float
-
-    def __str__(self) -> str:
-        return f"{self.lower:g}" if self.lower == self.upper else f"{self.lower:g}:{self.upper:g}"
 
 
 def sigmoid(logits: NDArray[np.floating]) -> Numbers:
@@ -50,12 +38,6 @@ def temperature(found: Numbers, shown: NDArray[np.floating]) -> float:
         left, right = high - part * (high - low), low + part * (high - low)
         low, high = (low, right) if surprise(left) < surprise(right) else (left, high)
     return float(np.exp((low + high) / 2))
-
-
-def verdicts(scores: Numbers, bands: list[Band]) -> NDArray[np.int8]:
-    """1 where a label is there, 0 where it is not, and -1 where nobody knows."""
-    lower, upper = np.array([b.lower for b in bands]), np.array([b.upper for b in bands])
-    return np.where(scores >= upper, 1, np.where(scores < lower, 0, -1)).astype(np.int8)
 
 
 def band(scores: Numbers, shown: NDArray[np.floating], answered: float) -> Band:

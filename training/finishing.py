@@ -8,9 +8,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from training import calibration, export, manifest, pixels, quantization, sampling
-from training.calibration import Band, Numbers
-from training.figures import Judged
+from rayhound.evaluation import manifest
+from rayhound.evaluation.answers import Band, Judged, Numbers
+from training import calibration, export, pixels, quantization, sampling
 from training.making import SHARES, Task
 from training.progress import tracked
 

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training import learning, manifest, network, pixels, sampling
+from rayhound.evaluation import manifest
+from rayhound.evaluation.manifest import Row
+from training import learning, network, pixels, sampling
 from training.learning import Lessons
-from training.manifest import Row
 from training.network import Network
 from training.progress import tell
 from training.recipe import Recipe

@@ -13,7 +13,7 @@ from PIL import Image
 
 from rayhound import reading
 from rayhound.domain import Limits
-from training.manifest import Row
+from rayhound.evaluation.manifest import Row
 from training.progress import tracked
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.manifest import Row
+from rayhound.evaluation.manifest import Row
 
 # A source ten times as large is shown four times as often: 10 ** (1 - 0.4).
 EVENNESS = 0.4

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rayhound.evaluation.answers import Band
+from rayhound.evaluation.manifest import Row
 from training import sampling
-from training.calibration import Band
-from training.manifest import Row
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -176,6 +177,13 @@ class Contains(StrEnum):
     BOTH = "dog+cat"
     NEITHER = "neither"
     UNCERTAIN = "uncertain"
+
+
+def answer(labels: Sequence[str]) -> str:
+    """The answer that says that these labels are there and no others; they stand in the model's order."""
+    if set(labels) == {"cat", "dog"}:
+        return Contains.BOTH  # whatever the file's order, so that one word finds them all
+    return "+".join(labels) or Contains.NEITHER
 
 
 class Status(StrEnum):

@@ -20,7 +20,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_names_every_command_and_gives_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    for command in ("up", "upload", "show", "list", "classify", "model", "check", "requeue"):
+    for command in ("up", "upload", "show", "list", "classify", "model", "evaluate", "check", "requeue"):
         assert f" {command} " in printed
     assert "rayhound upload cat.jpg holiday/" in printed
 

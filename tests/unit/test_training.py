@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rayhound.evaluation import figures
+from rayhound.evaluation.answers import Band, verdicts
+from rayhound.evaluation.manifest import Row, labels_of, targets
+from rayhound.evaluation.reliability import calibration_error
 from tests import pictures
-from training import architecture, calibration, figures, manifest, pixels, sampling, telling
-from training.calibration import Band
-from training.figures import Judged
-from training.manifest import Row
-
-LABELS = ("cat", "dog", "radiograph")
+from tests.judging import LABELS, judged
+from training import architecture, calibration, manifest, pixels, sampling, telling
 
 
 def folder(at: Path, *lines: str, columns: str = "path,labels,split,source") -> Path:
@@ -27,19 +27,12 @@ def row(source: str, *labels: str) -> Row:
     return Row(Path("a.png"), frozenset(labels), "train", source)
 
 
-def judged(*images: tuple[str, tuple[float, float, float]]) -> Judged:
-    """Images that show what is named first, with the scores that they got."""
-    shown = np.array([[label in what.split("+") for label in LABELS] for what, _ in images], float)
-    scores = np.array([scores for _, scores in images])
-    return Judged(LABELS, frozenset({"radiograph"}), scores, shown, tuple("here" for _ in images))
-
-
 def test_a_manifest_says_what_each_image_shows(tmp_path: Path) -> None:
     rows = manifest.read(folder(tmp_path, "a.png,dog + cat,train,web", "a.png,neither,val,web", "a.png,,train,shop"))
     assert [sorted(r.labels) for r in rows] == [["cat", "dog"], [], []]
     assert [(r.split, r.source) for r in rows] == [("train", "web"), ("val", "web"), ("train", "shop")]
-    assert manifest.labels_of(rows) == ("cat", "dog")
-    assert manifest.targets(rows, ("cat", "dog")).tolist() == [[1, 1], [0, 0], [0, 0]]
+    assert labels_of(rows) == ("cat", "dog")
+    assert targets(rows, ("cat", "dog")).tolist() == [[1, 1], [0, 0], [0, 0]]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +85,8 @@ def test_a_temperature_undoes_too_much_certainty() -> None:
     shown = (rng.random(20_000) < calibration.sigmoid(honest)).astype(float)
     assert calibration.temperature(honest * 2.5, shown) == pytest.approx(2.5, rel=0.05)
     scores = calibration.sigmoid(honest)[:, None]
-    error = figures.calibration_error(scores, shown[:, None] > 0.5)
-    worse = figures.calibration_error(calibration.sigmoid(honest * 2.5)[:, None], shown[:, None] > 0.5)
+    error = calibration_error(scores, shown[:, None] > 0.5)
+    worse = calibration_error(calibration.sigmoid(honest * 2.5)[:, None], shown[:, None] > 0.5)
     assert error is not None
     assert worse is not None
     assert error < 0.01 < worse
@@ -104,9 +97,9 @@ def test_a_band_leaves_out_what_would_be_wrong_and_answers_as_much_as_is_asked()
     shown = np.array([[0.0]] * 50 + [[1.0]] * 45 + [[0.0]] * 5)
     found = calibration.band(scores, shown, answered=0.95)
     assert found.lower <= 0.6 < found.upper
-    assert calibration.verdicts(scores, [found]).ravel().tolist() == [0] * 50 + [1] * 45 + [-1] * 5
+    assert verdicts(scores, [found]).ravel().tolist() == [0] * 50 + [1] * 45 + [-1] * 5
     everything = calibration.band(scores, shown, answered=0.96)
-    assert (calibration.verdicts(scores, [everything]) >= 0).all()
+    assert (verdicts(scores, [everything]) >= 0).all()
 
 
 def test_a_label_of_the_whole_picture_has_the_lowest_threshold_that_hardly_any_other_reaches() -> None:
@@ -119,27 +112,6 @@ def test_a_label_of_the_whole_picture_has_the_lowest_threshold_that_hardly_any_o
 def test_scores_become_logits_and_come_back() -> None:
     scores = np.array([0.001, 0.5, 0.98])
     assert calibration.sigmoid(calibration.logits(scores)) == pytest.approx(scores)
-
-
-def test_the_figures_count_what_the_bars_are_about() -> None:
-    seen = judged(
-        ("cat", (0.99, 0.01, 0.0)),
-        ("dog", (0.6, 0.5, 0.0)),  # nobody knows, and the cat has the higher score
-        ("cat+dog", (0.99, 0.98, 0.0)),
-        ("neither", (0.01, 0.97, 0.0)),  # called a dog
-        ("neither", (0.01, 0.01, 0.9)),  # taken for a radiograph
-        ("radiograph", (0.01, 0.01, 0.99)),
-    )
-    bands = [Band(0.3, 0.8), Band(0.3, 0.8), Band(0.5, 0.5)]
-    found = figures.figures(seen, bands)
-    assert (found["images"], found["photos"]) == (6, 5)
-    assert found["answered"] == pytest.approx(3 / 5)
-    assert found["right_of_answered"] == pytest.approx(2 / 3)
-    assert found["one_against_another"] == pytest.approx(1 / 2)
-    assert found["others_called"] == pytest.approx(1 / 2)
-    assert found["whole_recognised"] == 1
-    assert found["photos_taken_for_whole"] == pytest.approx(1 / 5)
-    assert figures.by_source(seen, bands)["here"] == found
 
 
 def test_what_was_not_measured_has_no_figure() -> None:

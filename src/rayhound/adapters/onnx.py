@@ -19,7 +19,7 @@ from PIL import Image
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
-from rayhound.domain import MODEL_WORD, Classification, Contains, Misconfigured, Model
+from rayhound.domain import MODEL_WORD, Classification, Contains, Misconfigured, Model, answer
 
 HINT = "name a self-describing model file with RAYHOUND_MODEL, or leave that out for the one that comes with Rayhound"
 THRESHOLD = 0.5
@@ -71,6 +71,11 @@ class OnnxClassifier:
         """The side of the square that it looks at, in pixels."""
         return self._side
 
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """What it looks for, in the order of its scores."""
+        return self._labels
+
     def description(self) -> dict[str, str]:
         """Everything that the model file says of itself, with its SHA-256, for people to read."""
         thresholds = ",".join(label.thresholds for label in self._labels)
@@ -80,8 +85,8 @@ class OnnxClassifier:
         """Classify an upright RGB picture of any size."""
         # As the training does it.
         square = picture.resize((self._side, self._side), Image.Resampling.BILINEAR)
-        (answer,) = self._session.run(None, {self._session.get_inputs()[0].name: np.asarray(square)[None]})
-        scores = {label.name: round(float(score), 6) for label, score in zip(self._labels, answer[0], strict=True)}
+        (found,) = self._session.run(None, {self._session.get_inputs()[0].name: np.asarray(square)[None]})
+        scores = {label.name: round(float(score), 6) for label, score in zip(self._labels, found[0], strict=True)}
         return _said(self._labels, scores)
 
 
@@ -169,10 +174,4 @@ def _said(labels: tuple[Label, ...], scores: dict[str, float]) -> Classification
             f"{label.name} is neither below {label.lower:g} nor above {label.upper:g}" for label in between
         )
         return Classification(Contains.UNCERTAIN, scores, note)
-    return Classification(_contains([label.name for label in others if scores[label.name] >= label.upper]), scores)
-
-
-def _contains(over: list[str]) -> str:
-    if set(over) == {"cat", "dog"}:
-        return Contains.BOTH  # whatever the file's order, so that one word finds them all
-    return "+".join(over) or Contains.NEITHER
+    return Classification(answer([label.name for label in others if scores[label.name] >= label.upper]), scores)

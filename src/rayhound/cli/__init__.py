@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rayhound import __version__
-from rayhound.cli import archive, console, images, model, roles, up, upload
+from rayhound.cli import archive, console, evaluate, images, model, roles, up, upload
 from rayhound.domain import RayhoundError
 
 EXAMPLES = """
@@ -44,6 +44,7 @@ app.command(rich_help_panel=SEND)(images.show)
 app.command("list", rich_help_panel=SEND)(images.listing)
 app.command(rich_help_panel=LOCAL)(model.classify)
 app.command(rich_help_panel=LOCAL)(model.model)
+app.command(rich_help_panel=LOCAL)(evaluate.evaluate)
 app.command(rich_help_panel=CARE)(archive.check)
 app.command(rich_help_panel=CARE)(archive.requeue)
 

@@ -49,7 +49,7 @@ def classify(
     classifier = open_classifier(settings(model=model))
     records = []
     for path in files:
-        records.append(_analysed(path, classifier))
+        records.append(analysed(path, classifier))
         if as_json:
             console.out_json(records[-1])
     if not as_json:
@@ -58,7 +58,8 @@ def classify(
     return 0 if all(record["status"] == "analysed" for record in records) else 1
 
 
-def _analysed(path: Path, classifier: "Classifier") -> dict[str, Any]:
+def analysed(path: Path, classifier: "Classifier") -> dict[str, Any]:
+    """What `rayhound classify` says of one file; an image that cannot be analysed has a `reason`."""
     from rayhound import reading
 
     ends = "refused"  # by its header, as a web server would; what is found out later is that it failed

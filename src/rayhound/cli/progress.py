@@ -1,4 +1,4 @@
-"""How far `rayhound upload` is: a bar on a terminal, plain lines elsewhere; always on stderr."""
+"""How far a command is: a bar on a terminal, plain lines elsewhere; always on stderr."""
 
 import sys
 import time
@@ -38,6 +38,16 @@ class Progress:
             self._bar.advance(self._bar.task_ids[0])
         else:
             tell(f"{self._done}/{self._total} {printable(line)}")
+
+    def passed(self) -> None:
+        """One image has ended, of which there is nothing to say; without a bar that is told every ten seconds."""
+        self._done += 1
+        now = time.monotonic()
+        if self._bar:
+            self._bar.advance(self._bar.task_ids[0])
+        elif self._done == self._total or now - self._said_at >= SAY_AGAIN:
+            self._said_at = now
+            tell(f"{self._done}/{self._total}")
 
     def trouble(self, why: str) -> None:
         """Something is about to be tried again; said at once, and then every ten seconds while it lasts."""
