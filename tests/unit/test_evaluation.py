@@ -69,6 +69,11 @@ def test_precision_is_of_the_answers_that_name_a_label_and_recall_of_the_images_
     assert [of["images"] for of in found.values()] == [2, 2, 1]
 
 
+def test_an_uncertain_answer_names_no_label_however_high_its_score() -> None:
+    (cat, *_) = shares.by_label(answers(judged(("cat", (0.99, 0.5, 0.0))))).values()
+    assert (cat["precision"]["of"], cat["recall"]["hits"], cat["recall"]["of"]) == (0, 0, 1)
+
+
 def test_a_radiograph_called_a_cat_is_a_wrong_answer_and_no_cat_that_was_missed() -> None:
     found = shares.by_label(answers(judged(("radiograph", (0.9, 0.0, 0.1)), ("cat+radiograph", (0.0, 0.0, 0.9)))))
     assert (found["cat"]["precision"]["hits"], found["cat"]["precision"]["of"]) == (0, 1)
