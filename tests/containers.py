@@ -99,6 +99,10 @@ class Composed(Server):
     def up(self, *arguments: str) -> None:
         """`docker compose up`, and wait until the web server answers."""
         self("up", "--no-build", "--detach", *arguments)
+        self.until_answering()
+
+    def until_answering(self) -> None:
+        """Wait until the web server answers."""
         for _ in within(2 * PATIENCE):
             if self.answers():
                 return

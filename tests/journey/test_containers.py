@@ -147,6 +147,7 @@ def test_composed_parts_lose_nothing_by_kills_by_down_and_up_and_by_a_restore(
         parts("down", "--volumes")
         [restore] = guides.blocks(OPERATIONS, "run with compose: restore")
         guides.run(restore, tmp_path, folder, seconds=4 * PATIENCE)
+        parts.until_answering()
         assert parts.record(picture)["contains"] == "cat"
         assert {parts.answered(image_id, 4 * PATIENCE)["status"] for image_id in queued} == {"analysed"}
 

@@ -109,7 +109,7 @@ def test_a_cat_and_a_dog_are_one_answer_in_any_order(tmp_path: Path) -> None:
 def test_the_guide_brings_a_model_of_other_labels(tmp_path: Path) -> None:
     described(tmp_path / "farm.onnx", **FARM, thresholds="0,0.3:0.8,1")
     pictures.scene().save(tmp_path / "cat.png")
-    (block,) = guides.blocks("docs/guides/models.md", "run")
+    (block,) = guides.blocks("docs/guides/models.md", "run beside farm.onnx")
     told = guides.run(block, tmp_path, {})
     assert "hen,horse,cow" in told
     assert " hen " in told.splitlines()[-1]
