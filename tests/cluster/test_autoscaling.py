@@ -51,7 +51,8 @@ def test_consumers_come_and_go_with_the_images_that_wait_and_web_servers_come_wi
     assert (verdict.uploads, verdict.failed, verdict.lost) == (IMAGES, 0, 0), verdict.why
     assert left > 0, "everything was analysed before a consumer went"
     assert {consumers.ids("analysed")[i] for i in clients.accepted} == {1}
-    assert begun_again(consumers) == {}
+    # Not the image of the load: its senders ask for it at the same time, each once.
+    assert not begun_again(consumers).keys() & clients.accepted.keys()
     assert any(consumers.finished_after_stop().values()), "no consumer finished what it was analysing"
     tell(f"autoscaling: no consumer, {MOST}, one with {left} images left, none; {verdict}; more web servers under load")
 
