@@ -1,5 +1,6 @@
 """Docker from a test's side: the image, built once, and containers that are put together as compose.yaml says."""
 
+import configparser
 import json
 import os
 import secrets
@@ -48,11 +49,19 @@ def missing() -> str | None:
     return None
 
 
+def own_index() -> list[str]:
+    """What tells a build of the package index of this machine, where it has one of its own."""
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read("/etc/pip.conf")
+    index = os.environ.get("PIP_INDEX_URL") or settings.get("global", "index-url", fallback=None)
+    return [f"--build-arg=INDEX={index}"] if index else []
+
+
 @contextmanager
 def built() -> Generator[str]:
     """The image of the Dockerfile, under a tag of its own that is gone afterwards."""
     tag = f"rayhound:test-{secrets.token_hex(4)}"
-    docker("build", "--network=host", f"--tag={tag}", ".", seconds=BUILD_SECONDS)
+    docker("build", "--network=host", f"--tag={tag}", *own_index(), ".", seconds=BUILD_SECONDS)
     try:
         yield tag
     finally:
