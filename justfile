@@ -34,11 +34,7 @@ test-journeys *arguments:
 test-charts *arguments:
     @./test tests/charts {{ arguments }}
 
-# Runs the tests on a real Kubernetes, as CI does
-test-cluster *arguments:
-    @./test tests/cluster {{ arguments }}
-
-# Runs the same on your Minikube or kind: the current context, in namespaces that they make and delete
+# Runs the tests on a real Kubernetes, such as your Minikube or kind: in namespaces that they make and delete
 cluster-test *arguments:
     @./test tests/cluster {{ arguments }}
 
