@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from rayhound.evaluation.answers import Band, Numbers, verdicts
+from rayhound.domain import Band
+from rayhound.evaluation.answers import Numbers, verdicts
 
 COLDEST, HOTTEST = 0.1, 20.0
 LEAST = 1e-7

@@ -8,8 +8,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from rayhound.domain import Band
 from rayhound.evaluation import manifest
-from rayhound.evaluation.answers import Band, Judged, Numbers
+from rayhound.evaluation.answers import Judged, Numbers
 from training import calibration, export, pixels, quantization, sampling
 from training.making import SHARES, Task
 from training.progress import tracked

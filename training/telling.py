@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rayhound.evaluation.answers import Band
+from rayhound.domain import Band
 from rayhound.evaluation.manifest import Row
 from training import sampling
 

@@ -179,6 +179,17 @@ class Contains(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A label is there from `upper` on and not there below `lower`; between them nobody knows."""
+
+    lower: float
+    upper: float
+
+    def __str__(self) -> str:
+        return f"{self.lower:g}" if self.lower == self.upper else f"{self.lower:g}:{self.upper:g}"
+
+
 def answer(labels: Sequence[str]) -> str:
     """The answer that says that these labels are there and no others; they stand in the model's order."""
     if set(labels) == {"cat", "dog"}:

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from rayhound.cli import main
+from rayhound.domain import Band
 from rayhound.evaluation import figures, manifest, mistakes, pictures, reliability, risk, shares
-from rayhound.evaluation.answers import Answers, Band, Judged
+from rayhound.evaluation.answers import Answers, Judged
 from rayhound.evaluation.report import bins, confusion, report
 from rayhound.evaluation.shares import Share
 from tests import guides

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rayhound.domain import Band
 from rayhound.evaluation import figures
-from rayhound.evaluation.answers import Band, verdicts
+from rayhound.evaluation.answers import verdicts
 from rayhound.evaluation.manifest import Row, labels_of, targets
 from rayhound.evaluation.reliability import calibration_error
 from tests import pictures

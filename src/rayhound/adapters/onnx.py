@@ -19,7 +19,7 @@ from PIL import Image
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
-from rayhound.domain import MODEL_WORD, Classification, Contains, Misconfigured, Model, answer
+from rayhound.domain import MODEL_WORD, Band, Classification, Contains, Misconfigured, Model, answer
 
 HINT = "name a self-describing model file with RAYHOUND_MODEL, or leave that out for the one that comes with Rayhound"
 THRESHOLD = 0.5
@@ -27,17 +27,11 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Something that a model looks for. There from `upper` on, not there below `lower`, unknown between them."""
+    """Something that a model looks for, and when it is there."""
 
     name: str
-    lower: float
-    upper: float
+    band: Band
     is_whole: bool
-
-    @property
-    def thresholds(self) -> str:
-        """One number, or two with a colon between them."""
-        return f"{self.lower:g}" if self.lower == self.upper else f"{self.lower:g}:{self.upper:g}"
 
 
 class OnnxClassifier:
@@ -78,7 +72,7 @@ class OnnxClassifier:
 
     def description(self) -> dict[str, str]:
         """Everything that the model file says of itself, with its SHA-256, for people to read."""
-        thresholds = ",".join(label.thresholds for label in self._labels)
+        thresholds = ",".join(str(label.band) for label in self._labels)
         return {**self._about, "side": str(self._side), "thresholds": thresholds, "sha256": self._model.sha256}
 
     def classify(self, picture: Image.Image) -> Classification:
@@ -129,7 +123,7 @@ def _labels(session: onnxruntime.InferenceSession, about: dict[str, str]) -> tup
     if not set(whole) < set(names):
         raise ValueError(f"has the whole labels {about['whole']!r}, where some of {', '.join(names)} are asked for")
     bands = _bands(about, len(names))
-    return tuple(Label(name, *band, name in whole) for name, band in zip(names, bands, strict=True))
+    return tuple(Label(name, band, name in whole) for name, band in zip(names, bands, strict=True))
 
 
 def _is_label(name: str) -> bool:
@@ -140,12 +134,12 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(","))
 
 
-def _bands(about: dict[str, str], count: int) -> list[tuple[float, float]]:
+def _bands(about: dict[str, str], count: int) -> list[Band]:
     if "thresholds" not in about:
-        return [(THRESHOLD, THRESHOLD)] * count
+        return [Band(THRESHOLD, THRESHOLD)] * count
     numbers = [[float(text) for text in word.split(":")] for word in about["thresholds"].split(",")]
-    bands = [(band[0], band[-1]) for band in numbers if len(band) <= 2]
-    if len(bands) != count or not all(0 <= lower <= upper <= 1 for lower, upper in bands):
+    bands = [Band(band[0], band[-1]) for band in numbers if len(band) <= 2]
+    if len(bands) != count or not all(0 <= band.lower <= band.upper <= 1 for band in bands):
         wanted = "one from 0 to 1 for each label is asked, or two with a colon between them, the lower first"
         raise ValueError(f"has the thresholds {about['thresholds']!r}, where {wanted}")
     return bands
@@ -161,17 +155,17 @@ def _model(about: dict[str, str], sha256: str) -> Model:
 
 def _said(labels: tuple[Label, ...], scores: dict[str, float]) -> Classification:
     """The answer that scores amount to; a picture that may be all one thing says nothing of the rest."""
-    whole = [label for label in labels if label.is_whole and scores[label.name] >= label.lower]
+    whole = [label for label in labels if label.is_whole and scores[label.name] >= label.band.lower]
     if whole:
         name = whole[0].name
-        known = "is" if scores[name] >= whole[0].upper else "may be"
+        known = "is" if scores[name] >= whole[0].band.upper else "may be"
         note = f"this {known} a {name}; the model was not taught to tell what a {name} shows"
         return Classification(Contains.UNCERTAIN, scores, note)
     others = [label for label in labels if not label.is_whole]
-    between = [label for label in others if label.lower <= scores[label.name] < label.upper]
+    between = [label for label in others if label.band.lower <= scores[label.name] < label.band.upper]
     if between:
         note = "; ".join(
-            f"{label.name} is neither below {label.lower:g} nor above {label.upper:g}" for label in between
+            f"{label.name} is neither below {label.band.lower:g} nor above {label.band.upper:g}" for label in between
         )
         return Classification(Contains.UNCERTAIN, scores, note)
-    return Classification(answer([label.name for label in others if scores[label.name] >= label.upper]), scores)
+    return Classification(answer([label.name for label in others if scores[label.name] >= label.band.upper]), scores)

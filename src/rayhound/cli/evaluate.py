@@ -114,15 +114,14 @@ def _answers(looked: Looked, classifier: "OnnxClassifier") -> "Answers":
     import numpy as np
 
     from rayhound.evaluation import manifest
-    from rayhound.evaluation.answers import Answers, Band, Judged
+    from rayhound.evaluation.answers import Answers, Judged
 
     labels = classifier.labels
     names = tuple(label.name for label in labels)
     scores = np.array([[record["scores"][name] for name in names] for record in looked.records])
     whole = frozenset(label.name for label in labels if label.is_whole)
     shown, sources = manifest.targets(looked.rows, names), tuple(row.source for row in looked.rows)
-    bands = tuple(Band(label.lower, label.upper) for label in labels)
-    return Answers(Judged(names, whole, scores, shown, sources), bands)
+    return Answers(Judged(names, whole, scores, shown, sources), tuple(label.band for label in labels))
 
 
 def _found(looked: Looked, answers: "Answers", classifier: "OnnxClassifier") -> dict[str, Any]:

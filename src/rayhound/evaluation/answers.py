@@ -7,19 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rayhound.domain import Band
+
 Numbers = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Band:
-    """A label is there from `upper` on and not there below `lower`; between them nobody knows."""
-
-    lower: float
-    upper: float
-
-    def __str__(self) -> str:
-        return f"{self.lower:g}" if self.lower == self.upper else f"{self.lower:g}:{self.upper:g}"
 
 
 @dataclass(frozen=True)

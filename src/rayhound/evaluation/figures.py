@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from rayhound.evaluation.answers import Answers, Band, Judged, Mask
+from rayhound.domain import Band
+from rayhound.evaluation.answers import Answers, Judged, Mask
 from rayhound.evaluation.reliability import calibration_error
 
 
