@@ -25,6 +25,7 @@ from tests.charts.test_values import MOST_LINES
 
 NAME = "app.kubernetes.io/name"
 ALB = "alb.ingress.kubernetes.io"
+# https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/#health-check: the defaults
 LONGEST_HEALTH_CHECKS_SECONDS = 2 * 15
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html: the default
 IDLE_SECONDS_OF_A_LOAD_BALANCER = 60
