@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from rayhound.cli import app
-from tests.charts.rendering import CHARTS, HELMS, Document, Loader, at, defaults, merged, rendered, run
+from tests.charts.rendering import CHARTS, HELMS, Document, Loader, at, defaults, merged, one, pods, rendered, run
 from tests.guides import ROOT
 from tests.terraform import page
 from tests.terraform.values import helm_values
@@ -53,11 +53,11 @@ def documents(typed: page.Typed, tmp_path_factory: pytest.TempPathFactory) -> li
 
 
 @pytest.fixture(scope="module")
-def made(documents: list[str]) -> list[Document]:
-    """All that the page's release of Rayhound makes, in each of its shapes."""
+def shapes(documents: list[str]) -> list[list[Document]]:
+    """All that the page's release of Rayhound makes, for each of these documents."""
     for_eks = yaml.load((CHARTS / "values-eks.yaml").read_text(), Loader)
-    shapes = [merged(for_eks, yaml.load(document, Loader)) for document in documents]
-    return [document for shape in shapes for document in rendered("rayhound", shape, release="rayhound")]
+    values = [merged(for_eks, yaml.load(document, Loader)) for document in documents]
+    return [rendered("rayhound", shape, release="rayhound") for shape in values]
 
 
 def test_terraform_is_asked_for_roots_outputs_and_variables_that_exist(typed: page.Typed) -> None:
@@ -117,8 +117,8 @@ def test_helm_takes_every_release_of_the_page(typed: page.Typed, documents: list
                 pytest.fail(f"it is not known what helm is asked by {verb} {rest}")
 
 
-def test_kubectl_is_asked_for_what_the_release_makes(typed: page.Typed, made: list[Document]) -> None:
-    known = {(document.kind.lower(), document.name) for document in made} | NOT_FROM_CHARTS
+def test_kubectl_is_asked_for_what_the_release_makes(typed: page.Typed, shapes: list[list[Document]]) -> None:
+    known = {(document.kind.lower(), document.name) for shape in shapes for document in shape} | NOT_FROM_CHARTS
     asked = [meant for words in typed.of("kubectl") for meant in page.meant(words)]
     assert len(asked) > 20
     assert not set(asked) - known
@@ -144,11 +144,23 @@ def test_the_image_that_is_pushed_is_the_one_that_helm_installs(typed: page.Type
     assert logins == {page.REGISTRY.partition("/")[0]}
 
 
-def test_the_first_upload_goes_to_the_port_that_is_forwarded(typed: page.Typed, made: list[Document]) -> None:
-    service = next(document for document in made if (document.kind, document.name) == ("Service", "web-server"))
-    [port] = [port["port"] for port in service.spec["ports"]]
+def test_the_first_upload_goes_to_the_port_that_is_forwarded(typed: page.Typed, shapes: list[list[Document]]) -> None:
+    [port] = [port["port"] for port in one(shapes[0], "Service", "web-server").spec["ports"]]
     assert ("kubectl", "port-forward", "svc/web-server", str(port)) in typed.commands
     assert typed.of("curl") == [("curl", "-F", "image=@cat.jpg", f"localhost:{port}/upload")]
+
+
+def test_the_pods_ask_for_as_much_as_the_page_says(shapes: list[list[Document]]) -> None:
+    [shape, *_] = shapes
+    least = {
+        "web-server": one(shape, "HorizontalPodAutoscaler").spec["minReplicas"],
+        "consumer": one(shape, "ScaledObject").spec["minReplicaCount"],
+        "rabbitmq": 1,
+    }
+    asked = [(least[p.owner.name], p.container["resources"]["requests"]) for p in pods(shape) if p.owner.kind != "Pod"]
+    cores = sum(number * int(requests["cpu"].removesuffix("m")) for number, requests in asked) / 1000
+    memory = sum(number * int(requests["memory"].removesuffix("Mi")) for number, requests in asked) / 1024
+    assert f"{cores:g} cores and {memory:g} GB" in page.text()
 
 
 def test_the_rights_in_the_table_are_those_of_the_policy() -> None:
