@@ -14,6 +14,7 @@ class Fault:
     `done`: whether the server gets it. `status`: what is answered (0: the connection is closed, -1: nothing, ever);
     none leaves the server's own answer. `upto`: how many bytes of that answer's body, or of the request's own where it
     is not `done`, go through before the connection is closed. `late`: the server gets it at the next `arrive`.
+    `of`: it is the fault of answers with this status alone. `after`: how many seconds the answer takes.
     """
 
     done: bool = True
@@ -22,6 +23,8 @@ class Fault:
     upto: int | None = None
     body: str = ""
     late: bool = False
+    of: int | None = None
+    after: float = 0.0
 
 
 def refuses(status: int, code: str = "TestError") -> Fault:
@@ -103,7 +106,11 @@ class S3Proxy:
             if fault.status == -1:
                 await asyncio.sleep(3600)
             answer = await self._forward(head, body) if fault.done else b""
-            await self._answer(writer, fault, answer)
+            await asyncio.sleep(fault.after)
+            if fault.of is None or answer.startswith(b"HTTP/1.1 %d " % fault.of):
+                answer = _broken(fault, answer)
+            writer.write(answer)
+            await writer.drain()
 
     async def _forward(self, head: bytes, body: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream)
@@ -113,17 +120,17 @@ class S3Proxy:
         finally:
             await _closed(writer)
 
-    async def _answer(self, writer: asyncio.StreamWriter, fault: Fault, answer: bytes) -> None:
-        if fault.status == 0:
-            return
-        if fault.status is not None:
-            body = (fault.body or f"<Error><Code>{fault.code}</Code><Message>as asked</Message></Error>").encode()
-            head = f'HTTP/1.1 {fault.status} Asked\r\nETag: "e"\r\nConnection: close\r\nContent-Length: {len(body)}'
-            answer = head.encode() + b"\r\n\r\n" + body
-        elif fault.upto is not None:
-            answer = answer[: answer.index(b"\r\n\r\n") + 4 + fault.upto]
-        writer.write(answer)
-        await writer.drain()
+
+def _broken(fault: Fault, answer: bytes) -> bytes:
+    if fault.status == 0:
+        return b""
+    if fault.status is not None:
+        body = (fault.body or f"<Error><Code>{fault.code}</Code><Message>as asked</Message></Error>").encode()
+        head = f'HTTP/1.1 {fault.status} Asked\r\nETag: "e"\r\nConnection: close\r\nContent-Length: {len(body)}'
+        return head.encode() + b"\r\n\r\n" + body
+    if fault.upto is not None:
+        return answer[: answer.index(b"\r\n\r\n") + 4 + fault.upto]
+    return answer
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:
