@@ -27,10 +27,13 @@ class Fault:
     after: float = 0.0
 
 
-def refuses(status: int, code: str = "TestError") -> Fault:
+def refuses(status: int, code: str = "TestError", message: str = "as asked") -> Fault:
     """It is answered so, and not done."""
-    return Fault(done=False, status=status, code=code)
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return Fault(done=False, status=status, code=code, body=body)
 
+
+_ETAG = re.compile(rb"(?i)(etag(?:: ?|>)(?:\"|&#34;|&quot;)?)[0-9a-f]{32}")
 
 PASSES = Fault()
 CUT = Fault(done=False, status=0)
@@ -48,10 +51,14 @@ class _Rule:
 
 @dataclass
 class S3Proxy:
-    """`meets` says what the next requests meet; `asked` tells what came, as `PUT /bucket/key?query`."""
+    """`meets` says what the next requests meet; `asked` tells what came, as `PUT /bucket/key?query`.
+
+    `encrypted`: as where a KMS key encrypts, no ETag is a digest (but those of parts, which their client hands back).
+    """
 
     upstream: int
     port: int = 0
+    encrypted: bool = False
     asked: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     _rules: list[_Rule] = field(default_factory=list)
@@ -106,6 +113,8 @@ class S3Proxy:
             if fault.status == -1:
                 await asyncio.sleep(3600)
             answer = await self._forward(head, body) if fault.done else b""
+            if self.encrypted and "partNumber" not in asked:
+                answer = _ETAG.sub(rb"\g<1>" + b"0" * 32, answer)
             await asyncio.sleep(fault.after)
             if fault.of is None or answer.startswith(b"HTTP/1.1 %d " % fault.of):
                 answer = _broken(fault, answer)

@@ -37,7 +37,7 @@ _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine o
 _CREDENTIALS = re.compile(r"/v1/credentials$|//169\.254\.|//\[fd00:ec2|//sts\.")
 _TOKEN = re.compile(r"Failed to read (EKS )?token file")
 _DENIED = re.compile(r"is not authorized to perform: (?P<right>(?P<service>\w+):\w+)")
-_EXPECTED = re.compile(r"expecting '(?P<region>[a-z0-9-]+)'")
+_EXPECTED = re.compile(r"expecting ['\"](?P<region>[a-z0-9-]+)")
 _BY_STATUS = {403: _RIGHTS, 503: _FEWER}  # a 5xx comes without its code
 _HINTS = {
     "NoSuchBucket": "make the bucket, or set RAYHOUND_ARCHIVE right",
