@@ -6,6 +6,7 @@ are written there as its STS would, which lends none for less than a quarter of 
 
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from typing import Any
 from tests import s3server
 from tests.s3server import S3Server
 
-RIGHTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
+GUIDE = Path(__file__).parent.parent / "docs/guides/s3.md"
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,14 @@ class Session:
     ends: datetime
 
 
-def policy(bucket: str, folder: str = "", lists: bool = True) -> dict[str, Any]:
-    """The rights that docs/guides/s3.md lists, or those without `s3:ListBucket`."""
-    inside = {"Effect": "Allow", "Action": [*RIGHTS], "Resource": f"arn:aws:s3:::{bucket}/{folder}*"}
-    listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
-    return {"Version": "2012-10-17", "Statement": [inside, listing] if lists else [inside]}
+def policy(bucket: str, lists: bool = True) -> dict[str, Any]:
+    """The rights of docs/guides/s3.md on the folder `images` of a bucket, or those without `s3:ListBucket`."""
+    shown = re.search(r"```json\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert shown, "the guide shows the rights first"
+    rights = json.loads(shown[1].replace("my-images/rayhound/", f"{bucket}/images/").replace("my-images", bucket))
+    if not lists:
+        rights["Statement"] = [one for one in rights["Statement"] if one["Action"] != "s3:ListBucket"]
+    return dict(rights)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pytest
 
 from tests import s3site
 from tests.brokers import RabbitBroker
-from tests.podidentity import PodSite, opened_by_a_pod
+from tests.lending import PodSite, opened_by_a_pod
 from tests.rabbits import Site, site_at
 
 

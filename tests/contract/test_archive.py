@@ -18,7 +18,7 @@ from rayhound.domain import NotFound, new_image_id
 from rayhound.ports import Archive, Put
 from rayhound.records import folder, identify
 from tests import s3server
-from tests.podidentity import opened_by_a_pod
+from tests.lending import opened_by_a_pod
 
 pytestmark = pytest.mark.anyio
 

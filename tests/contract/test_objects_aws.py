@@ -10,7 +10,7 @@ from rayhound.domain import NotFound, RayhoundError, TryLater, Unavailable
 from rayhound.ports import Put
 from rayhound.records import identify
 from tests import s3roles, s3server
-from tests.podidentity import PodSite
+from tests.lending import PodSite
 from tests.s3proxy import Fault, refuses
 from tests.s3site import IMAGE, KEY, Site, content, listed
 
@@ -34,7 +34,7 @@ def image(tmp_path: Path) -> Path:
 
 
 async def test_who_may_not_list_is_told_so_before_anything_is_put(pod: PodSite) -> None:
-    pod.roles.allow(pod.bucket, s3roles.policy(pod.bucket, "images/", lists=False))
+    pod.roles.allow(pod.bucket, s3roles.policy(pod.bucket, lists=False))
     with pytest.raises(Unavailable, match=f"{pod.bucket} would not list") as told:
         await identify(pod.archive)
     assert "give it the right s3:ListBucket" in told.value.hint
@@ -43,7 +43,7 @@ async def test_who_may_not_list_is_told_so_before_anything_is_put(pod: PodSite) 
 
 async def test_nothing_is_taken_for_missing_by_who_may_no_longer_list(pod: PodSite, image: Path) -> None:
     await pod.archive.put(KEY, b"{}")
-    pod.roles.allow(pod.bucket, s3roles.policy(pod.bucket, "images/", lists=False))
+    pod.roles.allow(pod.bucket, s3roles.policy(pod.bucket, lists=False))
     pod.proxy.meets("GET", NOT_SAID, ever=True)
     with pytest.raises(Unavailable) as told:
         await content(pod.archive, "keys/none.json")
@@ -57,7 +57,7 @@ async def test_nothing_is_taken_for_missing_by_who_may_no_longer_list(pod: PodSi
     assert await pod.archive.put("outbox/a", b"{}") is Put.CREATED
     await pod.archive.delete("outbox/a")
     assert pod.lies() == {f"images/{KEY}": b"{}"}
-    pod.roles.allow(pod.bucket, s3roles.policy(pod.bucket, "images/"))
+    pod.roles.allow(pod.bucket, s3roles.policy(pod.bucket))
     pod.proxy.mend()
     with pytest.raises(NotFound):
         await content(pod.archive, "keys/none.json")
@@ -66,7 +66,7 @@ async def test_nothing_is_taken_for_missing_by_who_may_no_longer_list(pod: PodSi
 
 @pytest.mark.parametrize("right", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"])
 async def test_a_right_that_is_lacking_is_named(pod: PodSite, right: str) -> None:
-    rights = s3roles.policy(pod.bucket, "images/")
+    rights = s3roles.policy(pod.bucket)
     rights["Statement"][0]["Action"].remove(right)
     pod.roles.allow(pod.bucket, rights)
     with pytest.raises(RayhoundError) as told:

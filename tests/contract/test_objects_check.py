@@ -55,7 +55,7 @@ def test_who_may_not_list_a_bucket_is_told_at_the_start(command: str) -> None:
     keys = {"AWS_ACCESS_KEY_ID": lent.access, "AWS_SECRET_ACCESS_KEY": lent.secret, "AWS_SESSION_TOKEN": lent.token}
     queue = {"RAYHOUND_QUEUE": f"amqp://127.0.0.1:{broker}/"} if command != "check" else {}
     known = s3server.environment(roles.server.port) | keys
-    done = rayhound(command, {**known, "RAYHOUND_ARCHIVE": f"s3://{bucket}", **queue})
+    done = rayhound(command, {**known, "RAYHOUND_ARCHIVE": f"s3://{bucket}/images", **queue})
     assert done.returncode == 1
     assert f"the bucket {bucket} would not list" in done.stdout + done.stderr
     assert "give it the right s3:ListBucket" in done.stdout + done.stderr

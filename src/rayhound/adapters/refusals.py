@@ -33,8 +33,8 @@ _FEWER = "the store asks for fewer requests"
 _REGION = "the bucket is in another region: set AWS_REGION to it"
 _AGENT = "has the pod's service account a pod identity association, and may the pod reach the agent of its node?"
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine or pod a role"
-# where credentials come from: the agent of a node, the machine's metadata, a role for a web identity, a token's file
-_CREDENTIALS = re.compile(r"/v1/credentials$|//169\.254\.|//\[fd00:ec2|//sts\.")
+# where credentials come from: the agent of a node, the machine's metadata, STS (its URL holds a token), a token's file
+_CREDENTIALS = re.compile(r"/v1/credentials$|//169\.254\.|//\[fd00:ec2|^REDACTED$")
 _TOKEN = re.compile(r"Failed to read (EKS )?token file")
 _DENIED = re.compile(r"is not authorized to perform: (?P<right>(?P<service>\w+):\w+)")
 _EXPECTED = re.compile(r"expecting ['\"](?P<region>[a-z0-9-]+)")
