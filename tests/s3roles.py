@@ -5,10 +5,10 @@ are written there as its STS would, which lends none for less than a quarter of 
 """
 
 import json
-import os
 import re
 import secrets
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,6 +50,7 @@ class Roles:
     kept: Path
     _roles: dict[str, Any] = field(default_factory=dict)
     _sessions: dict[str, Any] = field(default_factory=dict)
+    _alone: threading.Lock = field(default_factory=threading.Lock)
 
     def allow(self, role: str, rights: Mapping[str, Any]) -> None:
         """Give a role these rights, in place of those that it had."""
@@ -91,9 +92,10 @@ class Roles:
         self._keep()
 
     def _keep(self) -> None:
-        new = self.kept.with_suffix(".new")
-        new.write_text(json.dumps({"roles": self._roles, "sessions": self._sessions}))
-        os.replace(new, self.kept)
+        with self._alone:  # several ask at the same time
+            new = self.kept.with_suffix(".new")
+            new.write_text(json.dumps({"roles": self._roles, "sessions": self._sessions.copy()}))
+            new.replace(self.kept)
 
 
 @cache

@@ -68,8 +68,8 @@ async def in_a_bucket(tmp_path: Path) -> AsyncIterator[Opened]:
 
 @asynccontextmanager
 async def in_a_bucket_by_pod_identity(tmp_path: Path) -> AsyncIterator[Opened]:
-    """With no right but those that the guide lists, and keys that are renewed for every request."""
-    async with opened_by_a_pod(tmp_path, seconds=60) as site:
+    """With no right but those that the guide lists, and keys that are renewed every three seconds."""
+    async with opened_by_a_pod(tmp_path, seconds=303) as site:
         yield Opened(site.archive, lambda: {key.removeprefix("images/"): what for key, what in site.lies().items()})
 
 

@@ -127,7 +127,7 @@ async def test_an_agent_that_is_away_when_an_image_is_completed_leaves_it_in_dou
         pod.proxy.meets("partNumber=2", Fault(after=0.5))
         putting = asyncio.create_task(pod.archive.put(IMAGE, image))
         await pod.proxy.saw("partNumber=2")
-        pod.lender.refuses = AWAY
+        pod.lender.refuses = (403, "(AccessDeniedException): no association")
         with pytest.raises(InDoubt, match="no credentials"):
             await putting
         pod.lender.refuses = None

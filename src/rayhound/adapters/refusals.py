@@ -38,7 +38,7 @@ _CREDENTIALS = re.compile(r"/v1/credentials$|//169\.254\.|//\[fd00:ec2|^REDACTED
 _TOKEN = re.compile(r"Failed to read (EKS )?token file")
 _DENIED = re.compile(r"is not authorized to perform: (?P<right>(?P<service>\w+):\w+)")
 _EXPECTED = re.compile(r"expecting ['\"](?P<region>[a-z0-9-]+)")
-_BY_STATUS = {403: _RIGHTS, 503: _FEWER}  # a 5xx comes without its code
+_BY_STATUS = {403: _RIGHTS, 503: f"{_FEWER}, or is away for a moment"}  # a 5xx comes without its code
 _HINTS = {
     "NoSuchBucket": "make the bucket, or set RAYHOUND_ARCHIVE right",
     "AccessDenied": _RIGHTS,
