@@ -71,6 +71,9 @@ def test_the_archive_is_the_claim_or_the_bucket() -> None:
         pod = workload(rendered(chart, {"archive": {"url": url, "endpoint": "http://minio:9000"}}))
         assert read(pod).archive == url
         assert environment(pod)["AWS_ENDPOINT_URL"] == "http://minio:9000"
+        assert "AWS_REGION" not in environment(pod)
+        pod = workload(rendered(chart, {"archive": {"url": url, "region": "eu-central-1"}}))
+        assert environment(pod)["AWS_REGION"] == "eu-central-1"
 
 
 @pytest.mark.parametrize("chart", OURS)

@@ -39,7 +39,8 @@ def test_every_chart_is_tried_with_more_than_its_defaults() -> None:
         "rabbitmq-chart": ["everything", "unlimited"],
         "web-server-chart": ["bucket", "everything", "shared"],
         "consumer-chart": ["bucket", "everything", "shared"],
-        "rayhound": ["bucket", "own-broker"],
+        "rayhound": ["bucket", "eks", "eks-amazon-mq", "eks-ingress", "own-broker"],
+        "cluster-addons": ["storage"],
     }
 
 

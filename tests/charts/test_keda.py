@@ -35,6 +35,13 @@ def test_the_management_api_is_where_the_broker_is_unless_it_is_elsewhere() -> N
     assert trigger(managementUrl="https://broker.example.com")["host"] == "https://broker.example.com"
 
 
+def test_the_broker_is_asked_no_more_often_than_the_operator_says() -> None:
+    documents = rendered("consumer-chart", {"keda": {"enabled": True, "pollingSeconds": 60}})
+    spec = one(documents, "ScaledObject").spec
+    assert spec["pollingInterval"] == 60
+    assert [trigger["useCachedMetrics"] for trigger in spec["triggers"]] == [True]
+
+
 @pytest.mark.parametrize("vhost", ["imaging/dogs", "5", "yes", "a: b", "# one"])
 def test_the_virtual_host_is_passed_on_as_it_is(vhost: str) -> None:
     assert trigger(vhost=vhost)["vhostName"] == vhost

@@ -3,7 +3,6 @@
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,10 +12,10 @@ from tests.charts.rendering import (
     NAMES,
     PARTS,
     RELEASE,
+    RUNNING,
     Document,
     Values,
     about,
-    one,
     pods,
     rendered,
     settled,
@@ -43,14 +42,14 @@ def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
 @variants(*EVERY)
 def test_every_object_says_what_it_is_and_whose(chart: str, values: Values) -> None:
     for document in rendered(chart, values):
-        assert document.labels[NAME].removesuffix("-test") in NAMES.values()
+        assert document.labels[NAME].removesuffix("-test") in {*NAMES.values(), "cluster-addons"}
         assert document.labels[INSTANCE] == RELEASE
         if document.kind != "Pod":
             assert document.labels["app.kubernetes.io/managed-by"] == "Helm"
             assert document.labels["helm.sh/chart"]
 
 
-@variants(*EVERY)
+@variants(*RUNNING)
 def test_selectors_are_name_and_instance_and_nothing_else(chart: str, values: Values) -> None:
     documents = rendered(chart, values)
     found = [(selector, d) for d in documents if d.kind != "PersistentVolumeClaim" for selector in selectors(d)]
@@ -61,7 +60,7 @@ def test_selectors_are_name_and_instance_and_nothing_else(chart: str, values: Va
         assert any(matches(selector, pod.labels) for pod in pods(documents)), document.name
 
 
-@variants(*EVERY)
+@variants(*RUNNING)
 def test_nobody_but_its_own_pods_is_behind_a_service(chart: str, values: Values) -> None:
     documents = rendered(chart, values)
     for document in documents:
@@ -86,52 +85,10 @@ def test_a_new_version_of_a_chart_changes_no_selector_and_no_pod(chart: str, tmp
 
 @pytest.mark.parametrize("chart", EVERY)
 def test_every_object_says_the_version_of_what_it_runs(chart: str) -> None:
-    versions = {NAMES[part]: str(about(part)["appVersion"]) for part in PARTS}
+    versions = {NAMES.get(part, part): str(about(part)["appVersion"]) for part in EVERY}
     for document in rendered(chart):
         if document.kind != "Pod":
             assert document.labels[VERSION] == versions[document.labels[NAME]]
-
-
-def peers(policy: Document) -> list[Any]:
-    """Whom a policy lets in."""
-    return [peer for rule in policy.spec["ingress"] for peer in rule["from"]]
-
-
-@pytest.mark.parametrize("chart", PARTS)
-def test_who_comes_from_another_chart_is_known_by_the_name_alone(chart: str) -> None:
-    policy = one(rendered(chart, tried(chart, "everything")), "NetworkPolicy")
-    for peer in peers(policy):
-        assert INSTANCE not in str(peer)
-
-
-def test_the_policies_let_in_who_must_come_in() -> None:
-    values = {"networkPolicy": {"enabled": True}}
-    broker = one(rendered("rabbitmq-chart", values), "NetworkPolicy")
-    amqp, management = broker.spec["ingress"]
-    (allowed,) = amqp["from"][0]["podSelector"]["matchExpressions"]
-    assert (allowed["key"], amqp["ports"]) == (NAME, [{"port": "amqp"}])
-    comers = {pod.labels[NAME] for chart in PARTS for pod in pods(rendered(chart)) if asks_the_broker(pod.container)}
-    assert comers == set(allowed["values"])
-    assert management["from"] == [{"podSelector": {"matchLabels": {NAME: "rabbitmq-test"}}}]
-    for chart in ("web-server-chart", "consumer-chart"):
-        policy = one(rendered(chart, values), "NetworkPolicy")
-        assert peers(policy) == [
-            {"podSelector": {"matchLabels": {NAME: f"{NAMES[chart]}-test"}}},
-            {"podSelector": {}},
-        ]
-
-
-def asks_the_broker(container: Any) -> bool:
-    """Whether a container knows where the queue is."""
-    return "RAYHOUND_QUEUE" in {variable["name"] for variable in container.get("env", [])}
-
-
-def test_who_may_come_besides_is_what_the_operator_says() -> None:
-    for chart in PARTS:
-        values = tried(chart, "everything")
-        policy = one(rendered(chart, values), "NetworkPolicy")
-        assert set(map(str, values["networkPolicy"]["from"])) < set(map(str, peers(policy)))
-        assert {"podSelector": {}} not in peers(policy)
 
 
 def test_labels_and_annotations_of_the_operator_are_on_the_pods() -> None:

@@ -27,8 +27,11 @@ CALLED = {
     "existingClaim",
     "existingSecret",
     "host",
+    "kedaNamespace",
+    "metricsNamespace",
     "name",
     "priorityClassName",
+    "region",
     "storageClass",
     "tag",
     "vhost",
@@ -173,4 +176,4 @@ def test_a_name_that_looks_like_something_else_stays_a_name(chart: str, values: 
 
 
 def test_charts_lie_where_people_type_them() -> None:
-    assert {folder.name for folder in CHARTS.iterdir()} == {*NAMES, "rayhound"}
+    assert {entry.name for entry in CHARTS.iterdir()} == {*NAMES, "rayhound", "cluster-addons", "values-eks.yaml"}

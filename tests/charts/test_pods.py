@@ -7,10 +7,10 @@ import typer
 
 from rayhound.cli import app
 from tests.charts.rendering import (
-    EVERY,
     NAMES,
     OURS,
     PARTS,
+    RUNNING,
     Pod,
     Values,
     one,
@@ -31,7 +31,7 @@ def part(pod: Pod) -> str:
     return pod.labels["app.kubernetes.io/name"].removesuffix("-test")
 
 
-@variants(*EVERY)
+@variants(*RUNNING)
 def test_every_pod_is_one_that_the_level_restricted_admits(chart: str, values: Values) -> None:
     for pod in pods(rendered(chart, values)):
         user = USERS[part(pod)]
@@ -54,7 +54,7 @@ def test_every_pod_is_one_that_the_level_restricted_admits(chart: str, values: V
             assert set(volume) - {"name"} <= HARMLESS_VOLUMES
 
 
-@variants(*EVERY)
+@variants(*RUNNING)
 def test_no_pod_is_told_of_services_or_given_a_token(chart: str, values: Values) -> None:
     documents = rendered(chart, values)
     for pod in pods(documents):
@@ -97,7 +97,7 @@ def test_a_pod_that_stays_can_write_temporary_files_and_is_never_evicted_for_the
     assert {"name": name, "emptyDir": {}} in pod.spec["volumes"]
 
 
-@variants(*EVERY)
+@variants(*RUNNING)
 def test_every_mount_has_its_volume_and_every_volume_its_mount(chart: str, values: Values) -> None:
     for pod in pods(rendered(chart, values)):
         volumes = [volume["name"] for volume in pod.spec.get("volumes", [])]
@@ -123,7 +123,7 @@ def test_ours_run_a_command_of_the_image_and_are_asked_over_http(chart: str, com
     }
 
 
-@variants(*EVERY)
+@variants(*RUNNING)
 def test_a_test_runs_only_when_asked_and_comes_to_an_end(chart: str, values: Values) -> None:
     tests = [pod for pod in pods(rendered(chart, values)) if pod.owner.kind == "Pod"]
     assert tests
@@ -178,7 +178,7 @@ def test_the_consumers_service_names_every_consumer() -> None:
     assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", True)
 
 
-@variants(*EVERY)
+@variants(*RUNNING)
 def test_no_pod_of_helm_test_keeps_a_claim_from_being_deleted(chart: str, values: Values) -> None:
     ended = [pod for pod in pods(rendered(chart, values)) if pod.owner.kind == "Pod"]
     assert ended

@@ -18,7 +18,13 @@ BOTH_PARTS: list[Case] = [
         {"storage": {"accessModes": ["ReadWriteMany", "ReadWriteOncePod"]}},
         {"archive": {"endpoint": "http://minio:9000"}},
         {"pdb": {"enabled": True}},
+        {"networkPolicy": {"enabled": True, "egress": True}, "rabbitmq": {"host": "broker.example.com"}},
     )
+]
+SCHEME, INBOUND = (f"alb.ingress.kubernetes.io/{key}" for key in ("scheme", "inbound-cidrs"))
+FACING_THE_INTERNET: list[Case] = [
+    ("web-server-chart", {"ingress": {"enabled": True, "hosts": ["a.example"], "annotations": annotations}})
+    for annotations in ({SCHEME: "internet-facing"}, {SCHEME: "internet-facing", INBOUND: ""})
 ]
 MEMORY: list[Case] = [
     ("rabbitmq-chart", {"resources": {"limits": {"memory": "lots"}}}),
@@ -57,12 +63,12 @@ UMBRELLA: list[Case] = [
     ("rayhound", {"consumer": {"rabbitmq": {"tls": True}}}),
     ("rayhound", {"rabbitmq": {"auth": {"existingSecret": "mine"}}}),
     ("rayhound", {"consumer": {"rabbitmq": {"existingSecret": "mine"}}}),
-    ("rayhound", {"rabbitmq": {"networkPolicy": {"enabled": True}}, "consumer": {"keda": {"enabled": True}}}),
+    ("rayhound", {"consumer": {"archive": {"region": "eu-central-1"}}}),
     ("rayhound", {"consumer": {"storage": {"accessModes": ["ReadWriteMany"]}}}),
     ("rayhound", {"consumer": {"storage": {"existingClaim": "elsewhere"}}}),
     ("rayhound", {"web-server": {"storage": {"existingClaim": "elsewhere"}}}),
 ]
-CASES = [*BOTH_PARTS, *MEMORY, *CORES, *MORE_THAN_THE_MOST, *INGRESS, *UMBRELLA]
+CASES = [*BOTH_PARTS, *MEMORY, *CORES, *MORE_THAN_THE_MOST, *INGRESS, *FACING_THE_INTERNET, *UMBRELLA]
 
 # They look at what is in the cluster already, so the tests of the cluster see them.
 NEED_A_CLUSTER = {

@@ -6,7 +6,7 @@ import pytest
 
 from rayhound.domain import Limits
 from tests.charts.rendering import (
-    EVERY,
+    RUNNING,
     Values,
     defaults,
     environment,
@@ -84,7 +84,7 @@ def test_what_else_is_asked_for_stays() -> None:
     }
 
 
-@variants(*EVERY)
+@variants(*RUNNING)
 def test_memory_is_never_taken_back(chart: str, values: Values) -> None:
     for pod in pods(rendered(chart, values)):
         resources = pod.container.get("resources", {})
@@ -92,7 +92,7 @@ def test_memory_is_never_taken_back(chart: str, values: Values) -> None:
             assert resources["limits"].get("memory") == resources["requests"].get("memory")
 
 
-@pytest.mark.parametrize("chart", EVERY)
+@pytest.mark.parametrize("chart", RUNNING)
 def test_no_pod_is_throttled_by_default_and_all_fit_a_small_cluster(chart: str) -> None:
     asked = [pod.container["resources"] for pod in pods(rendered(chart)) if pod.owner.kind != "Pod"]
     assert not [resources for resources in asked if "cpu" in resources["limits"]]

@@ -105,11 +105,11 @@ def test_a_value_that_cannot_be_right_is_refused(chart: str, values: Values) -> 
     assert [said for said in told(refusal(chart, values)) if said.startswith(wrong)]
 
 
-@pytest.mark.parametrize("chart", PARTS)
+@pytest.mark.parametrize("chart", [chart for chart in EVERY if chart != "rayhound"])
 def test_schema_and_values_have_the_same_keys(chart: str) -> None:
     known = set(values_of(schema(chart)))
     given = set()
     for leaf in leaves(defaults(chart)):
         given.add(next((leaf[:n] for n in range(1, len(leaf) + 1) if leaf[:n] in known), leaf))
     assert known - BESIDE == given
-    assert known >= BESIDE
+    assert known >= (BESIDE if chart in PARTS else {("global",)})

@@ -34,6 +34,7 @@ ANOTHER = {
     "hosts": ["another.example.com"],
     "type": "NodePort",
     "from": [{"podSelector": {"matchLabels": {"another": "yes"}}}],
+    "brokers": [{"podSelector": {"matchLabels": {"another": "yes"}}}],
     "cpu": "1750m",
     "memory": "9Gi",
     "analysisMemory": "2Gi",
@@ -81,7 +82,12 @@ def table(readme: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("chart", "path"),
-    [pytest.param(chart, leaf, id=f"{chart}-{'.'.join(leaf)}") for chart in PARTS for leaf in leaves(defaults(chart))],
+    [
+        pytest.param(chart, leaf, id=f"{chart}-{'.'.join(leaf)}")
+        for chart in EVERY
+        if chart != "rayhound"
+        for leaf in leaves(defaults(chart))
+    ],
 )
 def test_a_value_makes_a_difference(chart: str, path: tuple[str, ...]) -> None:
     assert any(changes(chart, path, base) for base in bases(chart, path))

@@ -16,6 +16,10 @@
 - name: AWS_ENDPOINT_URL
   value: {{ . | quote }}
 {{- end }}
+{{- with .Values.archive.region }}
+- name: AWS_REGION
+  value: {{ . | quote }}
+{{- end }}
 - name: RAYHOUND_QUEUE
   value: {{ printf "%s://%s:%d/%s" (ternary "amqps" "amqp" $queue.tls) $queue.host (include "rayhound.queuePort" . | int) (include "rayhound.vhost" .) | quote }}
 - name: RAYHOUND_QUEUE_USER
@@ -107,6 +111,40 @@ affinity:
 {{- end }}
 {{- end -}}
 
+{{- /* The port of the archive's store: ROOT. */ -}}
+{{- define "rayhound.archivePort" -}}
+{{- $endpoint := urlParse .Values.archive.endpoint -}}
+{{- regexFind ":[0-9]+$" $endpoint.host | trimPrefix ":" | default (ternary "80" "443" (eq $endpoint.scheme "http")) -}}
+{{- end -}}
+
+{{- /* What may go out, as rules of a NetworkPolicy: ROOT. */ -}}
+{{- define "rayhound.egress" -}}
+{{- /* To any address: a cluster's DNS may be on the node, and a store has too many. One rule, for there are networks that
+       mix up two with the same addresses. */ -}}
+- ports:
+    - port: 53
+      protocol: UDP
+    {{- range list "53" "443" (include "rayhound.archivePort" .) | uniq }}
+    - port: {{ . }}
+    {{- end }}
+{{- /* The agent of EKS Pod Identity, which hands out the keys of the bucket. */}}
+- to:
+    - ipBlock:
+        cidr: 169.254.170.23/32
+  ports:
+    - port: 80
+- to:
+    {{- with .Values.networkPolicy.brokers }}
+    {{- toYaml . | nindent 4 }}
+    {{- else }}
+    - podSelector:
+        matchLabels:
+          app.kubernetes.io/name: rabbitmq
+    {{- end }}
+  ports:
+    - port: {{ include "rayhound.queuePort" . }}
+{{- end -}}
+
 {{- /* Refuses what would lose images or hang: ROOT. */ -}}
 {{- define "rayhound.require" -}}
 {{- if has "ReadWriteOncePod" .Values.storage.accessModes -}}
@@ -117,5 +155,10 @@ affinity:
 {{- end -}}
 {{- if and .Values.archive.endpoint (not .Values.archive.url) -}}
 {{- fail "archive.endpoint is set, but archive.url is not, so nothing would be kept there\nhint: set archive.url to s3://BUCKET or s3://BUCKET/PREFIX" -}}
+{{- end -}}
+{{- with .Values.networkPolicy -}}
+{{- if and .enabled .egress (not .brokers) (ne $.Values.rabbitmq.host "rabbitmq") -}}
+{{- fail (printf "networkPolicy.egress is set, but networkPolicy.brokers does not say where rabbitmq.host %q is, so no image would be queued\nhint: name its pods or addresses in networkPolicy.brokers, such as [{ipBlock: {cidr: 10.0.0.0/16}}]" $.Values.rabbitmq.host) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
