@@ -5,6 +5,7 @@ AssumeRoleWithWebIdentity of the AWS Security Token Service API Reference.
 """
 
 import json
+import shutil
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+import pytest
 
 from rayhound.adapters.objects import ObjectArchive
 from tests import s3roles
@@ -127,6 +130,8 @@ def agent(folder: Path, lend: Callable[[], Session]) -> Generator[Agent]:
 @contextmanager
 def sts(folder: Path, lend: Callable[[], Session]) -> Generator[Sts]:
     """An STS on a free port until the block ends, and the pod's token and the authority in files of a folder."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes certificates, is not installed")
     make_certificates(folder)
     one = Sts(folder, lend)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
