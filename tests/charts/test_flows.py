@@ -10,15 +10,14 @@ import pytest
 
 from tests.charts.eks import on_eks
 from tests.charts.policies import NAMESPACE, End, Flow, passes
-from tests.charts.rendering import PARTS, Document, Values, pods, rendered
+from tests.charts.rendering import PARTS, RELEASE, Document, Values, pods, rendered
 
-NAME = "app.kubernetes.io/name"
-POD_LABELS = {pod.labels[NAME]: pod.labels for chart in PARTS for pod in pods(rendered(chart))}
+NAME, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 
 
-def pod(name: str, address: str = "10.0.5.5") -> End:
-    """A pod of Rayhound, with the labels that its chart gives it; its address is one of the cluster's network."""
-    return End(address, NAMESPACE, POD_LABELS[name])
+def pod(name: str) -> End:
+    """A pod of Rayhound; as on EKS, its address is one of the cluster's network."""
+    return End("10.0.5.5", NAMESPACE, {NAME: name, INSTANCE: RELEASE})
 
 
 WEB, CONSUMER, BROKER = pod("web-server"), pod("consumer"), pod("rabbitmq")
@@ -32,6 +31,7 @@ MINIO = End("10.0.7.1", "storage", {"app": "minio"})
 
 OURS = (WEB, CONSUMER)
 HERE = (WEB, CONSUMER, BROKER)
+TESTS = (WEB_TEST, CONSUMER_TEST, BROKER_TEST)
 
 WITH_EITHER_BROKER: list[tuple[Flow, bool]] = [
     (Flow(LOAD_BALANCER, WEB, 5000), True),
@@ -77,6 +77,11 @@ def policies(documents: Iterable[Document]) -> list[Document]:
 def wrong(policies: list[Document], flows: Iterable[tuple[Flow, bool]]) -> list[tuple[Flow, bool]]:
     """The flows that are not as the table has them."""
     return [(flow, expected) for flow, expected in flows if passes(policies, flow) is not expected]
+
+
+def test_the_pods_of_the_table_bear_the_labels_of_those_that_the_charts_make() -> None:
+    made = sorted((pod.labels[NAME], pod.labels[INSTANCE]) for pod in pods(on_eks()))
+    assert made == sorted((end.labels[NAME], end.labels[INSTANCE]) for end in (*HERE, *TESTS))
 
 
 @pytest.mark.parametrize("shape", ["eks", "eks-ingress"])
