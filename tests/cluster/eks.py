@@ -7,7 +7,7 @@ import yaml
 
 from tests.cluster.buckets import SECRET, Bucket
 from tests.cluster.installation import START
-from tests.cluster.kubernetes import ROOT, Namespace
+from tests.cluster.kubernetes import ROOT, Namespace, is_ready
 from tests.journey.upping import within
 
 VALUES = ROOT / "charts/values-eks.yaml"
@@ -58,8 +58,3 @@ def until_ready(namespace: Namespace, part: str) -> None:
         if found >= least:
             return
     raise AssertionError(f"{found} pods of {part} are ready, not {least}\n{namespace.state()}")
-
-
-def is_ready(pod: Any) -> bool:
-    """Whether a pod says that it is ready."""
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ()))

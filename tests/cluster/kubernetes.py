@@ -168,10 +168,10 @@ class Namespace:
 
     @contextmanager
     def each_web_server(self) -> Generator[list[Server]]:
-        """Each web server that lives by itself, at a port of this machine that leads to no other."""
+        """Each web server that is ready, at a port of this machine that leads to no other."""
         with ExitStack() as stack:
             servers = []
-            for pod in self.pods("web-server"):
+            for pod in filter(is_ready, self.pods("web-server")):
                 port = stack.enter_context(self.forwarded(f"pod/{pod['metadata']['name']}", 5000))
                 servers.append(Server(self.folder / "log", port))
                 stack.enter_context(closing(servers[-1].http))
@@ -207,6 +207,11 @@ class Namespace:
         ]
         done = [run(look, self.environment) for look in looks]
         return "\n".join(f"── {' '.join(look)}\n{d.stdout}{d.stderr}" for look, d in zip(looks, done, strict=True))
+
+
+def is_ready(pod: Any) -> bool:
+    """Whether a pod says that it is ready."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ()))
 
 
 def _local_port(process: subprocess.Popen[bytes], log: Path) -> int:

@@ -10,7 +10,7 @@ import pytest
 from tests.cluster import eks
 from tests.cluster.buckets import bucket
 from tests.cluster.clients import Clients, judge
-from tests.cluster.conftest import Namespaces, put_in_node
+from tests.cluster.conftest import Build, Namespaces, put_in_node
 from tests.cluster.installation import START, until_answering
 from tests.cluster.kubernetes import PARTS, ROOT, Namespace
 from tests.journey.upping import within
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.usefixtures("autoscaling")
 
 
 def test_nothing_is_lost_whichever_pod_is_deleted_and_any_web_server_answers_for_all(
-    namespace: Namespace, tell: Callable[[str], None]
+    namespace: Namespace, build: Build, tell: Callable[[str], None]
 ) -> None:
     made = bucket(namespace)
-    tag = namespace.name
-    put_in_node(f"{eks.REPOSITORY}:{tag}", ROOT)
-    eks.upgrade(namespace, eks.generated(namespace.folder, made.name, tag), eks.overrides(namespace.folder, made))
+    put_in_node(f"{eks.REPOSITORY}:{build.tag}", ROOT)
+    generated = eks.generated(namespace.folder, made.name, build.tag)
+    eks.upgrade(namespace, generated, eks.overrides(namespace.folder, made))
     for part in PARTS:
         eks.until_ready(namespace, part)
     assert claims(namespace) == {"rabbitmq-pvc": 1}
@@ -39,8 +39,7 @@ def test_nothing_is_lost_whichever_pod_is_deleted_and_any_web_server_answers_for
         verdicts = {judge(clients, server) for server in servers}
     [verdict] = verdicts
     assert (verdict.uploads, verdict.failed, verdict.lost) == (UPLOADS, 0, 0), verdict.why
-    assert len(servers) >= THREE
-    assert min(taken) > 0
+    assert sum(count > 0 for count in taken) >= THREE  # another may have come too late to take any
     analyses = Counter(key.split("/")[-2] for key in made.lies() if "/analysis." in key)
     assert {analyses[i] for i in clients.accepted} == {1}
     tell(f"EKS's values: {THREE} web servers and consumers, one of each and RabbitMQ deleted amid {verdict}")
