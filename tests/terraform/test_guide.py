@@ -61,7 +61,7 @@ def shapes(documents: list[str]) -> list[list[Document]]:
 
 
 def test_terraform_is_asked_for_roots_outputs_and_variables_that_exist(typed: page.Typed) -> None:
-    assert (typed.folder / "backend.hcl").read_text() == page.BACKEND
+    assert (typed.folder / "terraform/backend.hcl").read_text() == page.BACKEND
     for _, chdir, verb, *rest in typed.of("terraform"):
         root = chdir.removeprefix("-chdir=terraform/")
         assert root in ROOTS
@@ -69,7 +69,7 @@ def test_terraform_is_asked_for_roots_outputs_and_variables_that_exist(typed: pa
             case "output", ["-raw", name]:
                 assert name in page.names(root, "output")
             case "init", options:
-                assert options == ([] if root == "bootstrap" else ["-backend-config=../../backend.hcl"])
+                assert options == ([] if root == "bootstrap" else ["-backend-config=../backend.hcl"])
             case _:
                 assert verb in ("apply", "destroy")
                 assert not rest
