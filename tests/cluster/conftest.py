@@ -67,7 +67,7 @@ def autoscaling() -> None:
 @pytest.fixture(scope="session")
 def build() -> Build:
     """The image of this clone, in the node, under the name that the charts give it; and RabbitMQ's."""
-    _build(Build(__version__, __version__), ROOT)
+    put_in_node(f"rayhound:{__version__}", ROOT)
     if NODE in os.environ:
         kubernetes.node("load", RABBITMQ)
     return Build(__version__, __version__)
@@ -81,7 +81,7 @@ def newer_build(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Build
     newer = Build("0.1.1-test", "0.1.1")
     assert __version__ in said.read_text()
     said.write_text(said.read_text().replace(__version__, newer.version))
-    _build(newer, copy)
+    put_in_node(f"rayhound:{newer.tag}", copy)
     return newer
 
 
@@ -95,10 +95,11 @@ def copied(folder: Path, *names: str) -> Path:
     return folder
 
 
-def _build(build: Build, folder: Path) -> None:
+def put_in_node(image: str, folder: Path) -> None:
+    """Make an image of a folder such as this clone, and give it to the node under a name."""
     if kubernetes.context() != "minikube" and shutil.which("docker") is None:
         pytest.skip("docker is not installed")
-    command = ["minikube", "image", "build", "-t", f"rayhound:{build.tag}", str(folder)]
+    command = ["minikube", "image", "build", "-t", image, str(folder)]
     kubernetes.told(command, kubernetes.environment(), seconds=BUILD_SECONDS)
 
 

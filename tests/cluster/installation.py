@@ -39,9 +39,9 @@ def until_ready(namespace: Namespace, *parts: str) -> None:
         until_answering(namespace)
 
 
-def until_answering(namespace: Namespace) -> None:
-    """Wait until the web server answers at its node port, which leads to a pod a moment after that is ready."""
-    server = namespace.web_server()
+def until_answering(namespace: Namespace, service: str = "web-server") -> None:
+    """Wait until the web server answers at a node port, which leads to a pod a moment after that is ready."""
+    server = namespace.web_server(service)
     with closing(server.http):
         assert any(server.answers() for _ in within(PATIENCE, 0.2)), "nobody answers at the web server's node port"
 

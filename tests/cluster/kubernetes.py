@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -161,10 +161,21 @@ class Namespace:
         statuses = (status for pod in self.pods(name) for status in pod["status"].get("containerStatuses", ()))
         return sum(status["restartCount"] for status in statuses)
 
-    def web_server(self) -> Server:
-        """The web server at its node port, as it is at the moment; whoever asks closes its `http`."""
-        ports = self.get("service", "web-server")["spec"]["ports"]
-        return Server(self.folder / "log", next(p["nodePort"] for p in ports if p["name"] == "http"), self.address())
+    def web_server(self, service: str = "web-server") -> Server:
+        """The web server at a node port, as it is at the moment; whoever asks closes its `http`."""
+        [port] = self.get("service", service)["spec"]["ports"]
+        return Server(self.folder / "log", port["nodePort"], self.address())
+
+    @contextmanager
+    def each_web_server(self) -> Generator[list[Server]]:
+        """Each web server that is ready, at a port of this machine that leads to no other."""
+        with ExitStack() as stack:
+            servers = []
+            for pod in filter(is_ready, self.pods("web-server")):
+                port = stack.enter_context(self.forwarded(f"pod/{pod['metadata']['name']}", 5000))
+                servers.append(Server(self.folder / "log", port))
+                stack.enter_context(closing(servers[-1].http))
+            yield servers
 
     def address(self) -> str:
         """Where node ports answer."""
@@ -196,6 +207,11 @@ class Namespace:
         ]
         done = [run(look, self.environment) for look in looks]
         return "\n".join(f"── {' '.join(look)}\n{d.stdout}{d.stderr}" for look, d in zip(looks, done, strict=True))
+
+
+def is_ready(pod: Any) -> bool:
+    """Whether a pod says that it is ready."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ()))
 
 
 def _local_port(process: subprocess.Popen[bytes], log: Path) -> int:

@@ -1,0 +1,96 @@
+"""The release for Amazon EKS, with the values that are installed there: taken, run, and its pods deleted."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from tests.cluster import eks
+from tests.cluster.buckets import bucket
+from tests.cluster.clients import Clients, judge
+from tests.cluster.conftest import Build, Namespaces, put_in_node
+from tests.cluster.installation import START, until_answering
+from tests.cluster.kubernetes import PARTS, ROOT, Namespace
+from tests.journey.upping import within
+
+UPLOADS, FIRST = 400, 50
+REST = 1.5  # so that there are uploads until each pod has another in its place
+DOOR, THREE, UPGRADES = "door", 3, 2
+pytestmark = pytest.mark.usefixtures("autoscaling")
+
+
+def test_nothing_is_lost_whichever_pod_is_deleted_and_any_web_server_answers_for_all(
+    namespace: Namespace, build: Build, tell: Callable[[str], None]
+) -> None:
+    made = bucket(namespace)
+    put_in_node(f"{eks.REPOSITORY}:{build.tag}", ROOT)
+    generated = eks.generated(namespace.folder, made.name, build.tag)
+    eks.upgrade(namespace, generated, eks.overrides(namespace.folder, made))
+    for part in PARTS:
+        eks.until_ready(namespace, part)
+    assert claims(namespace) == {"rabbitmq-pvc": 1}
+    tests = namespace.shell(f"helm test {eks.RELEASE}")
+    assert tests.count("Phase:          Succeeded") == len(PARTS), tests
+    clients = uploaded_while_pods_go(namespace)
+    with namespace.each_web_server() as servers:
+        taken = [server.metric("rayhound_images_accepted_total") for server in servers]
+        verdicts = {judge(clients, server) for server in servers}
+    [verdict] = verdicts
+    assert (verdict.uploads, verdict.failed, verdict.lost) == (UPLOADS, 0, 0), verdict.why
+    assert sum(count > 0 for count in taken) >= THREE  # another may have come too late to take any
+    analyses = Counter(key.split("/")[-2] for key in made.lies() if "/analysis." in key)
+    assert {analyses[i] for i in clients.accepted} == {1}
+    tell(f"EKS's values: {THREE} web servers and consumers, one of each and RabbitMQ deleted amid {verdict}")
+
+
+def claims(namespace: Namespace) -> Counter[str]:
+    """How many pods mount each claim."""
+    volumes = [volume for pod in namespace.items("pods") for volume in pod["spec"]["volumes"]]
+    return Counter(v["persistentVolumeClaim"]["claimName"] for v in volumes if "persistentVolumeClaim" in v)
+
+
+def uploaded_while_pods_go(namespace: Namespace) -> Clients:
+    """Uploads to all web servers, during which one pod of each part is deleted and another comes."""
+    namespace.shell(f"kubectl expose service web-server --name={DOOR} --type=NodePort")  # in the load balancer's place
+    until_answering(namespace, DOOR)
+    server = namespace.web_server(DOOR)
+    with closing(server.http), Clients(server, UPLOADS) as clients:
+        clients.reach(FIRST)
+        clients.rest = REST
+        for part in PARTS:
+            pod = namespace.pods(part)[0]["metadata"]["name"]
+            namespace.shell(f"kubectl delete pod {pod}")
+            eks.until_ready(namespace, part)
+        sent = len(clients.told)
+        clients.rest = 0.0
+    assert sent < UPLOADS, "it was not over when all was sent"
+    return clients
+
+
+@pytest.mark.parametrize("helm", ["helm", "helm4"])
+def test_an_upgrade_leaves_the_number_of_pods_to_the_autoscalers_and_replaces_none(
+    namespaces: Namespaces, helm: str, tell: Callable[[str], None]
+) -> None:
+    if shutil.which(helm) is None:
+        pytest.skip(f"{helm} is not installed")
+    with namespaces.fresh(helm) as namespace:
+        # No pod has to start for it, and none does: there is no such image.
+        generated = eks.generated(namespace.folder, "a-bucket", "never-built")
+        eks.upgrade(namespace, generated)
+        before = {part: until_three(namespace, part) for part in eks.SCALED}
+        for _ in range(UPGRADES):
+            eks.upgrade(namespace, generated)
+            assert {part: until_three(namespace, part) for part in eks.SCALED} == before
+        tell(f"{helm}: {UPGRADES} upgrades of EKS's release, and the autoscalers' {THREE} and {THREE} pods stayed")
+
+
+def until_three(namespace: Namespace, part: str) -> set[str]:
+    """The uids of the pods of a part, once there are three that nobody told to stop."""
+    found: set[str] = set()
+    for _ in within(START, 0.5):
+        found = {pod["metadata"]["uid"] for pod in namespace.pods(part)}
+        if len(found) == THREE:
+            return found
+    raise AssertionError(f"{part} has {len(found)} pods, not {THREE}\n{namespace.state()}")
