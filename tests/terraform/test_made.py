@@ -3,15 +3,23 @@
 The guide's own steps: a bucket for the state, the archive, then the cluster. The last two tests change what is there.
 """
 
+import asyncio
 import json
+import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rayhound.adapters.objects import PART
+from rayhound.ports import Put
+from rayhound.records import identify
 from tests.brokers import free_ports
+from tests.lending import opened_by_a_pod
+from tests.s3site import IMAGE, KEY, content, listed
 from tests.terraform.amazon import Amazon, amazon
 from tests.terraform.roots import REGION, ROOTS, TERRAFORM, Copy, copied, done, given, initialised, run
 from tests.terraform.values import VARIABLES
@@ -49,6 +57,13 @@ def applied(copy: Copy, root: str, variables: Mapping[str, object]) -> list[str]
     initialised(copy, root, *([] if root == "bootstrap" else ["-backend-config=../backend.hcl"]))
     done(copy, root, "apply", "-auto-approve", *chosen)
     return chosen
+
+
+def made(account: Account, root: str, address: str) -> Any:
+    """The attributes of a resource that was made."""
+    state = json.loads(done(account.copy, root, "show", "-json"))
+    [values] = [one["values"] for one in state["values"]["root_module"]["resources"] if one["address"] == address]
+    return values
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +106,34 @@ def test_the_states_of_archive_and_cluster_lie_in_the_bucket_made_for_them(accou
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("part", ["web-server", "consumer"])
+def test_a_real_bucket_serves_rayhound_by_exactly_the_rights_of_a_pod(
+    account: Account, part: str, tmp_path: Path
+) -> None:
+    asyncio.run(keep_and_read(tmp_path, made(account, "cluster", f'aws_iam_role_policy.archive["{part}"]')["policy"]))
+
+
+async def keep_and_read(folder: Path, rights: str) -> None:
+    """Everything that an archive is asked for, in a bucket that knows these rights alone."""
+    image = folder / "image"
+    image.write_bytes(os.urandom(PART + 12_345))  # it goes in parts
+    async with opened_by_a_pod(folder) as site:
+        site.roles.allow(site.bucket, json.loads(rights.replace(bucket_of(rights), site.bucket)))
+        await identify(site.archive)
+        await site.archive.ping()
+        assert await site.archive.put(KEY, b"{}") is Put.CREATED
+        assert await site.archive.put(IMAGE, image) is Put.CREATED
+        assert await content(site.archive, IMAGE) == image.read_bytes()
+        await site.archive.delete(KEY)
+        assert IMAGE in await listed(site.archive)
+
+
+def bucket_of(rights: str) -> str:
+    """The bucket that a role's rights name."""
+    return str(json.loads(rights)["Statement"][0]["Resource"]).rpartition(":")[2]
+
+
+@pytest.mark.slow
 def test_an_archive_is_not_destroyed(account: Account) -> None:
     ran = run(account.copy, "archive", "destroy", "-auto-approve", "-no-color", *account.variables["archive"])
     assert ran.returncode == 1
@@ -112,12 +155,7 @@ def test_a_bucket_denies_everything_to_whoever_does_not_encrypt(account: Account
     bucket = f"arn:aws:s3:::rayhound-{name}-123456789012-{REGION}"
     (account.copy.folder / root / "tls.tf").write_text((TERRAFORM / root / "tls.tf").read_text())
     done(account.copy, root, "apply", "-auto-approve", *account.variables[root])
-    state = json.loads(done(account.copy, root, "show", "-json"))
-    [policy] = [
-        json.loads(resource["values"]["policy"])
-        for resource in state["values"]["root_module"]["resources"]
-        if resource["type"] == "aws_s3_bucket_policy"
-    ]
+    policy = json.loads(made(account, root, f"aws_s3_bucket_policy.{name}")["policy"])
     assert policy["Statement"] == [
         {
             "Sid": "TlsOnly",
