@@ -34,6 +34,12 @@ test-journeys *arguments:
 test-charts *arguments:
     @./test tests/charts {{ arguments }}
 
+# Runs the tests of the Terraform, which need terraform
+test-terraform *arguments: setup
+    uv venv --quiet --allow-existing .venv/terraform
+    uv pip install --quiet --python .venv/terraform --require-hashes -r requirements/terraform.txt
+    @./test tests/terraform {{ arguments }}
+
 # Runs the tests on a real Kubernetes, such as your Minikube or kind: in namespaces that they make and delete
 cluster-test *arguments:
     @./test tests/cluster {{ arguments }}

@@ -21,7 +21,6 @@ locals {
   annotations = {
     certificate-arn = var.certificate_arn
     scheme          = var.ingress_scheme
-    target-type     = "ip"
     inbound-cidrs   = join(",", var.inbound_cidrs)
   }
 

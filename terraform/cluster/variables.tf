@@ -83,7 +83,7 @@ variable "administrators" {
   }
 
   validation {
-    condition     = alltrue([for arn in var.administrators : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/", arn))])
+    condition     = alltrue([for arn in var.administrators : can(regex("^arn:aws:iam::[0-9]{12}:(role|user)/", arn))])
     error_message = "administrators must be ARNs such as arn:aws:iam::123456789012:role/operators; a session (arn:aws:sts::…:assumed-role/operators/…) is named by its role."
   }
 }
@@ -105,7 +105,7 @@ variable "archive_key_arn" {
   type        = string
 
   validation {
-    condition     = can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/", var.archive_key_arn))
+    condition     = can(regex("^arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/", var.archive_key_arn))
     error_message = "archive_key_arn must be the ARN of a key, not of an alias; take it from: terraform -chdir=terraform/archive output -raw key_arn."
   }
 }
@@ -142,7 +142,7 @@ variable "mq_username" {
 }
 
 variable "mq_password" {
-  description = "The password of Amazon MQ, which then lies in Terraform's state. Give it by TF_VAR_mq_password."
+  description = "The password of Amazon MQ, which then lies in Terraform's state. Give it by TF_VAR_mq_password. It counts when the broker is made; later RabbitMQ's own page changes it."
   type        = string
   default     = ""
   sensitive   = true
@@ -182,7 +182,7 @@ variable "certificate_arn" {
   default     = ""
 
   validation {
-    condition     = var.certificate_arn == "" || can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/", var.certificate_arn))
+    condition     = var.certificate_arn == "" || can(regex("^arn:aws:acm:[a-z0-9-]+:[0-9]{12}:certificate/", var.certificate_arn))
     error_message = "certificate_arn must be the ARN of a certificate of AWS Certificate Manager in this region; list them by: aws acm list-certificates."
   }
 }

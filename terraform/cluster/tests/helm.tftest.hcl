@@ -95,7 +95,6 @@ run "ingress" {
       annotations = {
         "alb.ingress.kubernetes.io/certificate-arn" = "arn:aws:acm:eu-central-1:123456789012:certificate/1234"
         "alb.ingress.kubernetes.io/scheme"          = "internet-facing"
-        "alb.ingress.kubernetes.io/target-type"     = "ip"
         "alb.ingress.kubernetes.io/inbound-cidrs"   = "192.0.2.0/24,198.51.100.0/24"
       }
     }
