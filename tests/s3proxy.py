@@ -14,6 +14,7 @@ class Fault:
     `done`: whether the server gets it. `status`: what is answered (0: the connection is closed, -1: nothing, ever);
     none leaves the server's own answer. `upto`: how many bytes of that answer's body, or of the request's own where it
     is not `done`, go through before the connection is closed. `late`: the server gets it at the next `arrive`.
+    `of`: it is the fault of answers with this status alone. `after`: how many seconds the answer takes.
     """
 
     done: bool = True
@@ -22,12 +23,17 @@ class Fault:
     upto: int | None = None
     body: str = ""
     late: bool = False
+    of: int | None = None
+    after: float = 0.0
 
 
-def refuses(status: int, code: str = "TestError") -> Fault:
+def refuses(status: int, code: str = "TestError", message: str = "as asked") -> Fault:
     """It is answered so, and not done."""
-    return Fault(done=False, status=status, code=code)
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return Fault(done=False, status=status, code=code, body=body)
 
+
+_ETAG = re.compile(rb"(?i)(etag(?:: ?|>)(?:\"|&#34;|&quot;)?)[0-9a-f]{32}")
 
 PASSES = Fault()
 CUT = Fault(done=False, status=0)
@@ -45,10 +51,14 @@ class _Rule:
 
 @dataclass
 class S3Proxy:
-    """`meets` says what the next requests meet; `asked` tells what came, as `PUT /bucket/key?query`."""
+    """`meets` says what the next requests meet; `asked` tells what came, as `PUT /bucket/key?query`.
+
+    `encrypted`: as where a KMS key encrypts, no ETag is a digest (but those of parts, which their client hands back).
+    """
 
     upstream: int
     port: int = 0
+    encrypted: bool = False
     asked: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     _rules: list[_Rule] = field(default_factory=list)
@@ -103,7 +113,13 @@ class S3Proxy:
             if fault.status == -1:
                 await asyncio.sleep(3600)
             answer = await self._forward(head, body) if fault.done else b""
-            await self._answer(writer, fault, answer)
+            if self.encrypted and "partNumber" not in asked:
+                answer = _ETAG.sub(rb"\g<1>" + b"0" * 32, answer)
+            await asyncio.sleep(fault.after)
+            if fault.of is None or answer.startswith(b"HTTP/1.1 %d " % fault.of):
+                answer = _broken(fault, answer)
+            writer.write(answer)
+            await writer.drain()
 
     async def _forward(self, head: bytes, body: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream)
@@ -113,17 +129,17 @@ class S3Proxy:
         finally:
             await _closed(writer)
 
-    async def _answer(self, writer: asyncio.StreamWriter, fault: Fault, answer: bytes) -> None:
-        if fault.status == 0:
-            return
-        if fault.status is not None:
-            body = (fault.body or f"<Error><Code>{fault.code}</Code><Message>as asked</Message></Error>").encode()
-            head = f'HTTP/1.1 {fault.status} Asked\r\nETag: "e"\r\nConnection: close\r\nContent-Length: {len(body)}'
-            answer = head.encode() + b"\r\n\r\n" + body
-        elif fault.upto is not None:
-            answer = answer[: answer.index(b"\r\n\r\n") + 4 + fault.upto]
-        writer.write(answer)
-        await writer.drain()
+
+def _broken(fault: Fault, answer: bytes) -> bytes:
+    if fault.status == 0:
+        return b""
+    if fault.status is not None:
+        body = (fault.body or f"<Error><Code>{fault.code}</Code><Message>as asked</Message></Error>").encode()
+        head = f'HTTP/1.1 {fault.status} Asked\r\nETag: "e"\r\nConnection: close\r\nContent-Length: {len(body)}'
+        return head.encode() + b"\r\n\r\n" + body
+    if fault.upto is not None:
+        return answer[: answer.index(b"\r\n\r\n") + 4 + fault.upto]
+    return answer
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:

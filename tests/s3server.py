@@ -67,23 +67,38 @@ def binary() -> str | None:
 @cache
 def start(host: str = LOCAL) -> S3Server:
     """The server of this test run at an address; skips the test that asks where versitygw is not installed."""
-    program = binary()
-    if program is None:
-        pytest.skip(f"versitygw {VERSION}, an S3 server, is not installed")
+    return started(host)
+
+
+def started(host: str = LOCAL, *options: str) -> S3Server:
+    """One more server at an address, until the tests end."""
     folder = Path(tempfile.mkdtemp(prefix="rayhound-s3-"))
     for name in ("buckets", "metadata"):
         (folder / name).mkdir()
-    with socket.socket() as s:
-        s.bind((host, 0))
-        port = int(s.getsockname()[1])
-    command = [program, "--port", f"{host}:{port}", "--quiet", "--keep-alive"]
-    served = [*command, "posix", "--sidecar", str(folder / "metadata"), str(folder / "buckets")]
-    keys = {"ROOT_ACCESS_KEY_ID": ACCESS, "ROOT_SECRET_ACCESS_KEY": SECRET}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(served, env=os.environ | keys, stdout=log, stderr=log)
-    atexit.register(_stop, process, folder)
+    port = free_port(host)
+    served = [*options, "posix", "--sidecar", str(folder / "metadata"), str(folder / "buckets")]
+    process = launch(folder, "--port", f"{host}:{port}", "--keep-alive", *served)
     _await_port((host, port), process, folder / "log")
     return S3Server(port, folder / "buckets")
+
+
+def launch(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Run versitygw until the tests end, which remove its folder then."""
+    program = binary()
+    if program is None:
+        pytest.skip(f"versitygw {VERSION}, an S3 server, is not installed")
+    keys = {"ROOT_ACCESS_KEY_ID": ACCESS, "ROOT_SECRET_ACCESS_KEY": SECRET}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, "--quiet", *arguments], env=os.environ | keys, stdout=log, stderr=log)
+    atexit.register(_stop, process, folder)
+    return process
+
+
+def free_port(host: str = LOCAL) -> int:
+    """A port of an address that nobody listened on a moment ago."""
+    with socket.socket() as s:
+        s.bind((host, 0))
+        return int(s.getsockname()[1])
 
 
 def _await_port(address: tuple[str, int], process: subprocess.Popen[bytes], log: Path) -> None:

@@ -18,6 +18,7 @@ from rayhound.domain import NotFound, new_image_id
 from rayhound.ports import Archive, Put
 from rayhound.records import folder, identify
 from tests import s3server
+from tests.lending import opened_by_a_pod
 
 pytestmark = pytest.mark.anyio
 
@@ -65,10 +66,18 @@ async def in_a_bucket(tmp_path: Path) -> AsyncIterator[Opened]:
     await archive.close()
 
 
+@asynccontextmanager
+async def in_a_bucket_by_pod_identity(tmp_path: Path) -> AsyncIterator[Opened]:
+    """With no right but those that the guide lists, and keys that are renewed every three seconds."""
+    async with opened_by_a_pod(tmp_path, seconds=303) as site:
+        yield Opened(site.archive, lambda: {key.removeprefix("images/"): what for key, what in site.lies().items()})
+
+
 OPENERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Opened]]] = {
     "directory": in_a_folder,
     "memory": in_memory,
     "bucket": in_a_bucket,
+    "pod identity": in_a_bucket_by_pod_identity,
 }
 
 

@@ -7,7 +7,7 @@ from os import environ
 
 import pytest
 
-from tests import s3server
+from tests import s3roles, s3server
 from tests.brokers import free_ports
 
 
@@ -43,3 +43,20 @@ def test_a_bucket_that_is_away_is_told_with_a_hint(command: str) -> None:
     assert "no connection" in said
     assert "hint:" in said
     assert "AWS_ENDPOINT_URL" in said
+
+
+@pytest.mark.parametrize("command", ["check", "serve", "consume"])
+def test_who_may_not_list_a_bucket_is_told_at_the_start(command: str) -> None:
+    [broker] = free_ports(1)
+    roles = s3roles.start()
+    bucket = roles.server.bucket()
+    roles.allow(bucket, s3roles.policy(bucket, lists=False))
+    lent = roles.lend(bucket, seconds=600)
+    keys = {"AWS_ACCESS_KEY_ID": lent.access, "AWS_SECRET_ACCESS_KEY": lent.secret, "AWS_SESSION_TOKEN": lent.token}
+    queue = {"RAYHOUND_QUEUE": f"amqp://127.0.0.1:{broker}/"} if command != "check" else {}
+    known = s3server.environment(roles.server.port) | keys
+    done = rayhound(command, {**known, "RAYHOUND_ARCHIVE": f"s3://{bucket}/images", **queue})
+    assert done.returncode == 1
+    assert f"the bucket {bucket} would not list" in done.stdout + done.stderr
+    assert "give it the right s3:ListBucket" in done.stdout + done.stderr
+    assert roles.server.lies(bucket) == {}

@@ -20,12 +20,13 @@ from rayhound.domain import Misconfigured
 ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-ROLE = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME")
+ROLE = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_ENDPOINT_URL_STS")
 CONTAINER = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 )
+TOKEN_FILE = CONTAINER[2]
 CERTIFICATES = "AWS_CA_BUNDLE"
 
 CONNECT_SECONDS = 5
@@ -62,8 +63,13 @@ class Bucket:
         }
         if manners.silence:
             options["read_timeout"] = timedelta(seconds=manners.silence)
-        if certificates := self.environment.get(CERTIFICATES):
-            options["root_certificate"] = _read(certificates)
+        if CERTIFICATES in self.environment:
+            options["root_certificate"] = _read(CERTIFICATES, self.environment, "a PEM file is wanted")
+        if TOKEN_FILE in self.environment:
+            wanted = "one line without an end is wanted, as EKS writes it"
+            # sent as it is, and an end of line in a header makes the client panic
+            if not _read(TOKEN_FILE, self.environment, wanted).decode(errors="replace").isprintable():
+                raise Misconfigured(f"{TOKEN_FILE} names a file that holds no token", wanted)
         backoff = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2}
         again = {"max_retries": manners.retries, "retry_timeout": timedelta(seconds=30), "backoff": backoff}
         try:
@@ -119,9 +125,10 @@ def _credentials(environment: Mapping[str, str]) -> str:
         return f"environment variable {KEYS[0]}"
     if environment.get(ROLE[0]) and environment.get(ROLE[1]):
         return f"web identity, environment variable {ROLE[0]}"
-    for name in CONTAINER[:2]:
-        if environment.get(name):
-            return f"container credentials, environment variable {name}"
+    if environment.get(CONTAINER[0]):
+        return f"container credentials, environment variable {CONTAINER[0]}"
+    if environment.get(CONTAINER[1]) and environment.get(TOKEN_FILE):
+        return f"container credentials, environment variable {CONTAINER[1]}"
     return "instance metadata"
 
 
@@ -129,8 +136,9 @@ def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> str:
     return next((name for name in names if environment.get(name)), "")
 
 
-def _read(path: str) -> bytes:
+def _read(name: str, environment: Mapping[str, str], wanted: str) -> bytes:
+    path = environment[name]
     try:
         return Path(path).read_bytes()
     except OSError as e:
-        raise Misconfigured(f"{CERTIFICATES} names {path}, which cannot be read", "a PEM file is wanted") from e
+        raise Misconfigured(f"{name} names {path}, which cannot be read: {e.strerror}", wanted) from e

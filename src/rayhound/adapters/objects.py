@@ -58,6 +58,7 @@ class ObjectArchive:
     def __init__(self, url: str, environment: Mapping[str, str] = os.environ) -> None:
         self.url = url
         place = bucket(url, environment)
+        self._bucket = place.name
         # A request that was sent again may have been done the first time, so the client sends once what creates.
         self._once = place.open(Manners(retries=0, whole=WHOLE_SECONDS))
         self._facts = place.open(Manners(retries=0, whole=FACT_SECONDS))
@@ -78,7 +79,7 @@ class ObjectArchive:
             async with asyncio.timeout(WHOLE_SECONDS):
                 await self._images.acquire()
         except TimeoutError as e:
-            raise Unavailable("the bucket is too slow for so many images", "come again later") from e
+            raise Unavailable(f"the bucket {self._bucket} is too slow for so many images", "come again later") from e
         try:
             return await self._put_image(key, content)
         finally:
@@ -94,7 +95,7 @@ class ObjectArchive:
         except _FAILURES as e:
             if refusal(e).missing:
                 raise NotFound(f"the archive has no {key}") from e
-            raise away(e, f"give {key}") from e
+            raise away(e, self._bucket, f"give {key}") from e
 
     async def list(self, prefix: str, after: str = "") -> AsyncGenerator[Entry, None]:
         """As `Archive.list`; names that are not ours (`.probe/…`) are left out."""
@@ -105,13 +106,13 @@ class ObjectArchive:
                 for found in page:
                     key = found["path"]
                     if key < last:
-                        raise Misconfigured("the bucket lists its keys unsorted", "use a general purpose bucket")
+                        raise Misconfigured(f"the bucket {self._bucket} lists unsorted", "use a general purpose bucket")
                     last = key
                     # the client leaves off a trailing `/` of `after`, and S3 compares the text as it is
                     if key > after and _OURS.fullmatch(key):
                         yield Entry(key, found["size"], found["last_modified"])
         except _FAILURES as e:
-            raise away(e, f"list {prefix or 'its keys'}") from e
+            raise away(e, self._bucket, f"list {prefix or 'its keys'}") from e
 
     async def delete(self, key: str) -> None:
         """As `Archive.delete`."""
@@ -119,7 +120,7 @@ class ObjectArchive:
             await self._run(lambda: obstore.delete(self._reading, key))
         except _FAILURES as e:
             if not refusal(e).missing:
-                raise explained(e, f"delete {key}") from e
+                raise explained(e, self._bucket, f"delete {key}") from e
 
     async def ping(self) -> Storage:
         """As `Archive.ping`; a bucket has no end, so no room is told, and its time is in whole seconds."""
@@ -136,7 +137,7 @@ class ObjectArchive:
                 await self.delete(key)
                 return Storage(now, None, None)
         except TimeoutError as e:
-            raise InDoubt("the bucket does not answer", "can AWS_ENDPOINT_URL be reached from here?") from e
+            raise InDoubt(f"the bucket {self._bucket} does not answer", "can its endpoint be reached from here?") from e
 
     async def _run(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
@@ -146,11 +147,12 @@ class ObjectArchive:
             got = await self._run(lambda: obstore.get(self._reading, key))
             written, content = got.meta["last_modified"], bytes(await self._run(got.bytes))
         except _FAILURES as e:
-            raise away(e, "read back what was written") from e
+            raise away(e, self._bucket, "read back what was written") from e
         if content != _PROBE:
-            raise Unavailable("the bucket does not read back what was written")
+            raise Unavailable(f"the bucket {self._bucket} does not read back what was written")
         if written.year < 2000:  # what the client makes of an answer without Last-Modified
-            raise Unavailable("the bucket does not tell when an object was written", "does a proxy drop its headers?")
+            detail = f"the bucket {self._bucket} does not tell when an object was written"
+            raise Unavailable(detail, "does a proxy drop its headers?")
         return written.astimezone(UTC)
 
     async def _create(self, store: S3Store, key: str, content: bytes) -> Put:
@@ -163,14 +165,15 @@ class ObjectArchive:
             try:
                 await self._run(lambda: _put_whole(store, key, content))
                 return Put.CREATED
-            except AlreadyExistsError:
+            except AlreadyExistsError as e:
                 put = await self._look(key, content)
                 if put is not None:
                     return put
+                refused = e
             except _FAILURES as e:
-                raise explained(e, f"store {key}") from e
+                raise explained(e, self._bucket, f"store {key}") from e
             await asyncio.sleep(pause)
-        raise Unavailable(f"the bucket says that {key} is there, and that it is not", "does a proxy cache its answers?")
+        raise explained(refused, self._bucket, f"store {key}") from refused
 
     async def _create_fact(self, key: str, content: bytes) -> Put:
         """As `_create`, put once more where that is in doubt: so one bad moment of the store costs no upload a 503.
@@ -218,7 +221,7 @@ class ObjectArchive:
         try:
             await self._run(lambda: self._put_parts(key, spooled))
         except _FAILURES as e:
-            raise explained(e, f"store {key}") from e
+            raise explained(e, self._bucket, f"store {key}") from e
         return Put.CREATED
 
     async def _look(self, key: str, content: bytes) -> Put | None:

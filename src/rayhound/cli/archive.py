@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -115,7 +116,10 @@ def _archive(given: Settings) -> str:
 
     async def ping() -> str:
         async with open_archive(given) as opened:
-            return f"{where} is writable{_room(await opened.archive.ping())}{_sources(where)}"
+            storage = await opened.archive.ping()
+            async with aclosing(opened.archive.list("")) as entries:
+                await anext(entries, None)
+            return f"{where} is writable{_room(storage)}{_sources(where)}"
 
     return asyncio.run(ping())
 

@@ -7,6 +7,7 @@ a successful analysis makes an image `analysed`, only failures make it `failed`,
 import json
 import secrets
 import uuid
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -192,6 +193,8 @@ async def identify(archive: Archive) -> str:
 
     Raises `Misconfigured` for a store that lets a second conditional create through: on it no acceptance would be safe.
     """
+    async with aclosing(archive.list(OUTBOX)) as entries:  # whoever may not list could not finish what it accepts
+        await anext(entries, None)
     for _ in range(2):
         put = await archive.put(ARCHIVE_KEY, dumps({"archive_id": str(uuid.uuid4()), "created_at": instant()}))
         if put is Put.OTHER:
