@@ -36,8 +36,8 @@ test-charts *arguments:
 
 # Runs the tests of the Terraform, which need terraform
 test-terraform *arguments: setup
-    uv venv --quiet --allow-existing .venv/terraform
-    uv pip install --quiet --python .venv/terraform --require-hashes -r requirements/terraform.txt
+    @uv venv --quiet --allow-existing .venv/terraform
+    @sh -c '. scripts/prepare.sh; again uv pip install --quiet --python .venv/terraform --require-hashes -r requirements/terraform.txt'
     @./test tests/terraform {{ arguments }}
 
 # Runs the tests on a real Kubernetes, such as your Minikube or kind: in namespaces that they make and delete
