@@ -16,7 +16,7 @@ from tests.cluster.kubernetes import PARTS, ROOT, Namespace
 from tests.journey.upping import within
 
 UPLOADS, FIRST = 400, 50
-REST = 1.5  # so that there are uploads until each pod has another in its place
+REST = 2.5  # so that there are uploads until each pod has another in its place, on a slow machine too
 DOOR, THREE, UPGRADES = "door", 3, 2
 # No pod has to start for an upgrade, and none of these does: there is no such image.
 WRITTEN = ROOT / "charts/rayhound/ci/eks-values.yaml"
