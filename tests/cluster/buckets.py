@@ -19,6 +19,7 @@ class Bucket:
     server: s3server.S3Server
     name: str
     endpoint: str
+    region: str
 
     def lies(self) -> dict[str, bytes]:
         """Every object of it as the server keeps it."""
@@ -35,4 +36,4 @@ def bucket(namespace: Namespace) -> Bucket:
     endpoint = known.pop("AWS_ENDPOINT_URL")
     keys = " ".join(f"--from-literal={name}={value}" for name, value in known.items())
     namespace.shell(f"kubectl create secret generic {SECRET} {keys}")
-    return Bucket(server, server.bucket(), endpoint)
+    return Bucket(server, server.bucket(), endpoint, known["AWS_REGION"])

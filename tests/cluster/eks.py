@@ -1,7 +1,6 @@
 """The release for Amazon EKS on the cluster that is here: its values, and the few that must be others."""
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -9,22 +8,25 @@ from tests.cluster.buckets import SECRET, Bucket
 from tests.cluster.installation import START
 from tests.cluster.kubernetes import ROOT, Namespace, is_ready
 from tests.journey.upping import within
+from tests.terraform.values import helm_values
 
 VALUES = ROOT / "charts/values-eks.yaml"
 RELEASE, SCALED = "rayhound", ("web-server", "consumer")
 LEAST = {"rabbitmq": 1, "web-server": 3, "consumer": 3}
-REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/rayhound"
 
 
-def generated(folder: Path, bucket: str, tag: str) -> Path:
+def generated(folder: Path, bucket: Bucket, tag: str) -> Path:
     """What Terraform says to Helm, as the file that the guide makes of it."""
-    ours = {
-        "image": {"repository": REPOSITORY, "tag": tag},
-        "archive": {"url": f"s3://{bucket}/images"},
-        "rabbitmq": {"host": "rabbitmq", "port": 5672, "tls": False, "existingSecret": "rabbitmq-auth"},
-    }
-    values = {"rabbitmq": {"enabled": True}} | {part: ours | {"serviceAccount": {"name": part}} for part in SCALED}
-    return written(folder / "eks.generated.yaml", values)
+    said = helm_values(folder / "terraform", region=bucket.region, archive_bucket=bucket.name, image_tag=tag)
+    file = folder / "eks.generated.yaml"
+    file.write_text(said)
+    return file
+
+
+def image(generated: Path) -> str:
+    """The name of the image that pods are made of."""
+    said = yaml.safe_load(generated.read_text())["web-server"]["image"]
+    return f"{said['repository']}:{said['tag']}"
 
 
 def overrides(folder: Path, bucket: Bucket) -> Path:
@@ -35,11 +37,7 @@ def overrides(folder: Path, bucket: Bucket) -> Path:
         "web-server": {"archive": archive},
         "consumer": {"archive": archive, "resources": {"requests": {"cpu": "250m"}}},
     }
-    return written(folder / "overrides.yaml", values)
-
-
-def written(file: Path, values: dict[str, Any]) -> Path:
-    """Values in a file."""
+    file = folder / "overrides.yaml"
     file.write_text(yaml.safe_dump(values))
     return file
 

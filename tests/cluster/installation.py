@@ -10,7 +10,7 @@ import httpx
 from tests.cluster.kubernetes import PARTS, Namespace
 from tests.journey.upping import PATIENCE, within
 
-START = 5 * PATIENCE
+START = 6 * PATIENCE  # a scheduler that misses that a claim was bound looks at its pod again after five minutes
 WORKLOADS = {
     "rabbitmq": "statefulset/rabbitmq",
     "web-server": "deployment/web-server",
