@@ -86,4 +86,5 @@ bench-peers *arguments: setup
 train *arguments: setup
     uv venv --quiet --allow-existing .venv/training
     uv pip install --quiet --python .venv/training --require-hashes -r requirements/training.txt
-    PYTHONPATH=src .venv/training/bin/python -m training {{ arguments }}
+    MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456 \
+        PYTHONPATH=src .venv/training/bin/python -m training {{ arguments }}

@@ -15,7 +15,7 @@ import numpy as np
 
 from rayhound.evaluation import figures
 from rayhound.evaluation.manifest import labels_of
-from training import finishing, making, manifest, telling
+from training import finishing, learning, making, manifest, telling
 from training.finishing import Heard, Written
 from training.making import Task
 from training.progress import tell
@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
     )
     options.add_argument("folder", type=Path, help="the images and their manifest.csv")
     options.add_argument("out", type=Path, help="where everything goes; run again, it goes on from there")
-    options.add_argument("--recipe", choices=RECIPES, default="full")
+    options.add_argument("--recipe", choices=RECIPES, help="full where there is a GPU, else frugal, unless given")
     options.add_argument(
         "--rehearse",
         action="append",
@@ -80,7 +80,7 @@ def _task(given: argparse.Namespace) -> Task:
     if given.sources:
         rows = [row for row in rows if row.source in given.sources.split(",")]
     labels = labels_of(rows)
-    recipe = RECIPES[given.recipe]
+    recipe = RECIPES[given.recipe or ("full" if learning.device().type == "cuda" else "frugal")]
     whole = frozenset(given.whole.split(",")) & set(labels)
     return Task(rows, labels, whole, recipe, given.seed, given.out)
 

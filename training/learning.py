@@ -87,7 +87,8 @@ def answers(network: Network, images: Tensor, target: torch.device) -> tuple[NDA
     logits, known = [], []
     network.eval()
     with torch.inference_mode(), _fast(target):
-        for start in range(0, len(images), LOOKED_AT):
+        starts = range(0, len(images), LOOKED_AT)
+        for start in tracked("looking", starts, len(starts)):
             batch = images[start : start + LOOKED_AT].to(target).permute(0, 3, 1, 2).float() / 255
             said, classes = network(augmentation.scaled(batch).contiguous(memory_format=torch.channels_last))
             logits.append(said.float().cpu().numpy())
