@@ -7,8 +7,6 @@ import pytest
 from tests.charts.eks import on_eks
 from tests.charts.rendering import Document, one, rendered
 
-# https://docs.aws.amazon.com/eks/latest/userguide/create-storage-class.html
-PARAMETERS = {"csi.storage.k8s.io/fstype", "type", "iops", "throughput", "encrypted", "kmsKeyId"}
 # https://docs.aws.amazon.com/eks/latest/userguide/auto-configure-alb.html
 OF_A_CLASS = {
     "scheme",
@@ -19,7 +17,6 @@ OF_A_CLASS = {
     "tags",
     "loadBalancerAttributes",
 }
-NOT_IN_AUTO_MODE = {"group.name", "waf-acl-id", "web-acl-id", "shield-advanced-protection", "auth-type"}
 # https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/
 OF_AN_INGRESS = {"scheme", "target-type", "healthcheck-path", "certificate-arn", "inbound-cidrs"}
 # https://docs.aws.amazon.com/eks/latest/userguide/auto-net-pol.html
@@ -36,7 +33,6 @@ def test_volumes_are_amazons_own_encrypted_in_the_zone_of_their_pod_and_kept(add
     storage: Any = one(addons, "StorageClass").body
     assert storage["provisioner"] == "ebs.csi.eks.amazonaws.com"
     assert storage["parameters"] == {"type": "gp3", "encrypted": "true"}
-    assert set(storage["parameters"]) <= PARAMETERS
     assert (storage["volumeBindingMode"], storage["reclaimPolicy"]) == ("WaitForFirstConsumer", "Retain")
     # Volumes that are kept are nothing that anybody else's claim should get without asking.
     assert "annotations" not in storage["metadata"]
@@ -55,14 +51,14 @@ def test_load_balancers_are_made_by_auto_mode(addons: list[Document]) -> None:
 def test_what_an_ingress_says_counts_since_its_class_says_nothing_of_it(addons: list[Document]) -> None:
     said = set(one(addons, "IngressClassParams").spec)
     assert said <= OF_A_CLASS
-    assert not said & {"scheme", "certificateARNs", "inboundCIDRs", "subnets", "group"}
+    assert not said & {"scheme", "certificateARNs", "subnets"}
 
 
 def test_an_ingress_has_no_annotation_that_auto_mode_does_not_know() -> None:
     annotations = one(on_eks("eks-ingress"), "Ingress").body["metadata"]["annotations"]
     prefixes, names = zip(*(annotation.split("/") for annotation in annotations), strict=True)
     assert set(prefixes) == {"alb.ingress.kubernetes.io"}
-    assert set(names) == OF_AN_INGRESS - NOT_IN_AUTO_MODE
+    assert set(names) == OF_AN_INGRESS
 
 
 def test_policies_are_enforced_by_the_one_line_that_amazon_asks_for(addons: list[Document]) -> None:

@@ -109,7 +109,7 @@ def test_a_store_of_ones_own_is_reached_at_the_port_of_its_address(endpoint: str
 
 
 def test_the_namespaces_of_prometheus_and_keda_are_those_that_the_operator_names() -> None:
-    policy = {"networkPolicy": {"metricsNamespace": "elsewhere", "kedaNamespace": ""}}
+    policy = {"networkPolicy": {"metricsNamespace": "elsewhere", "kedaNamespace": "another"}}
     part = {"networkPolicy": {"metricsNamespace": "elsewhere"}}
     found = policies(on_eks(more={"rabbitmq": policy, "web-server": part, "consumer": part}))
     asked = [(BROKER, 15692), (CONSUMER, 9464), (WEB, 5000)]

@@ -67,6 +67,13 @@ UMBRELLA: list[Case] = [
     ("rayhound", {"consumer": {"storage": {"accessModes": ["ReadWriteMany"]}}}),
     ("rayhound", {"consumer": {"storage": {"existingClaim": "elsewhere"}}}),
     ("rayhound", {"web-server": {"storage": {"existingClaim": "elsewhere"}}}),
+    (
+        "rayhound",
+        {
+            "rabbitmq": {"networkPolicy": {"enabled": True, "kedaNamespace": ""}},
+            "consumer": {"keda": {"enabled": True}},
+        },
+    ),
 ]
 CASES = [*BOTH_PARTS, *MEMORY, *CORES, *MORE_THAN_THE_MOST, *INGRESS, *FACING_THE_INTERNET, *UMBRELLA]
 
