@@ -24,6 +24,7 @@ resource "aws_mq_broker" "this" {
   }
 }
 
+# Amazon MQ lets no broker have another group later: whatever replaces this one has to replace the broker too.
 resource "aws_security_group" "broker" {
   count = var.amazon_mq ? 1 : 0
 

@@ -15,6 +15,7 @@ resource "aws_eks_cluster" "this" {
 
   vpc_config {
     subnet_ids              = [for subnet in aws_subnet.private : subnet.id]
+    security_group_ids      = [aws_security_group.api.id]
     endpoint_private_access = true
     endpoint_public_access  = length(var.api_public_cidrs) > 0
     public_access_cidrs     = length(var.api_public_cidrs) > 0 ? var.api_public_cidrs : null
@@ -57,6 +58,24 @@ resource "aws_eks_cluster" "this" {
     aws_iam_role_policy_attachment.node,
     aws_cloudwatch_log_group.cluster,
   ]
+}
+
+# EKS's own group lets nodes and pods alone reach the API inside the network.
+resource "aws_security_group" "api" {
+  name        = "${var.name}-api"
+  description = "Who reaches the API of the cluster inside the network"
+  vpc_id      = aws_vpc.this.id
+
+  tags = { Name = "${var.name}-api" }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "api" {
+  description       = "From the network, and what is connected to it by way of it"
+  security_group_id = aws_security_group.api.id
+  cidr_ipv4         = var.vpc_cidr
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
 }
 
 # The HorizontalPodAutoscaler of the web servers asks it for their CPU.

@@ -23,6 +23,11 @@ data "aws_iam_policy_document" "flow_logs" {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
     resources = ["${aws_cloudwatch_log_group.flow_logs.arn}:*"]
   }
+
+  statement {
+    actions   = ["logs:DescribeLogGroups"]
+    resources = ["*"] # it knows no narrower ones
+  }
 }
 
 resource "aws_cloudwatch_log_group" "flow_logs" {

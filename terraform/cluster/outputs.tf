@@ -12,8 +12,3 @@ output "cluster_name" {
   description = "The cluster's name, for aws eks update-kubeconfig."
   value       = var.name
 }
-
-output "region" {
-  description = "The cluster's region."
-  value       = var.region
-}

@@ -33,13 +33,13 @@ variable "namespace" {
 # Network
 
 variable "vpc_cidr" {
-  description = "The addresses of the network, /16 to /20: each of the three zones gets a sixteenth for pods. Must not overlap with networks that are to be connected."
+  description = "The addresses of the network, /16 to /19: each of the three zones gets a sixteenth for pods. Must not overlap with networks that are to be connected."
   type        = string
   default     = "10.0.0.0/16"
 
   validation {
-    condition     = can(cidrnetmask(var.vpc_cidr)) && try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 20, false)
-    error_message = "vpc_cidr must be a range of IPv4 addresses from /16 to /20; take one such as 10.0.0.0/16."
+    condition     = can(cidrnetmask(var.vpc_cidr)) && try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 19, false)
+    error_message = "vpc_cidr must be a range of IPv4 addresses from /16 to /19; take one such as 10.0.0.0/16."
   }
 }
 
@@ -52,7 +52,7 @@ variable "nat_per_zone" {
 # The cluster, and who may use it
 
 variable "kubernetes_version" {
-  description = "The cluster's version; it goes up by one minor version at a time, and never down."
+  description = "The cluster's version; it goes up by one minor version at a time."
   type        = string
   default     = "1.35"
 
@@ -169,7 +169,7 @@ variable "mq_instance_type" {
   default     = "mq.m7g.large"
 
   validation {
-    condition     = can(regex("^mq\\.m7g\\.(medium|(2|4|8|12|16)?x?large)$", var.mq_instance_type))
+    condition     = can(regex("^mq\\.m7g\\.(medium|large|(2|4|8|12|16)?xlarge)$", var.mq_instance_type))
     error_message = "mq_instance_type must be of the family mq.m7g, the only one on which Amazon MQ runs RabbitMQ 4; take mq.m7g.large."
   }
 }

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import yaml
 
+from tests.charts.eks import FILE
 from tests.cluster.buckets import SECRET, Bucket
 from tests.cluster.installation import START
-from tests.cluster.kubernetes import ROOT, Namespace, is_ready
+from tests.cluster.kubernetes import Namespace, is_ready
 from tests.journey.upping import within
 from tests.terraform.values import helm_values
 
-VALUES = ROOT / "charts/values-eks.yaml"
 RELEASE, SCALED = "rayhound", ("web-server", "consumer")
 LEAST = {"rabbitmq": 1, "web-server": 3, "consumer": 3}
 
@@ -44,7 +44,7 @@ def overrides(folder: Path, bucket: Bucket) -> Path:
 
 def upgrade(namespace: Namespace, *values: Path) -> None:
     """The one command, with which the release is installed as well."""
-    files = " ".join(f"-f {file}" for file in (VALUES, *values))
+    files = " ".join(f"-f {file}" for file in (FILE, *values))
     namespace.shell(f"helm upgrade --install {RELEASE} charts/rayhound -n {namespace.name} --create-namespace {files}")
 
 

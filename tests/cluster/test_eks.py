@@ -1,6 +1,7 @@
 """The release for Amazon EKS, with the values that are installed there: taken, run, and its pods deleted."""
 
 import shutil
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +15,7 @@ from tests.cluster.conftest import Build, Namespaces, put_in_node
 from tests.cluster.installation import START, until_answering
 from tests.cluster.kubernetes import PARTS, ROOT, Namespace
 from tests.journey.upping import within
+from tests.terraform import page
 
 UPLOADS, FIRST = 400, 50
 REST = 2.5  # so that there are uploads until each pod has another in its place, on a slow machine too
@@ -94,3 +96,15 @@ def until_three(namespace: Namespace, part: str) -> set[str]:
         if len(found) == THREE:
             return found
     raise AssertionError(f"{part} has {len(found)} pods, not {THREE}\n{namespace.state()}")
+
+
+def test_the_secret_made_for_amazon_mq_outlives_that_of_the_charts_broker(namespaces: Namespaces) -> None:
+    made = [line for block in page.blocks("sh") for line in block.splitlines() if " rabbitmq-auth" in line]
+    typed = "\n".join(line for line in made if line.startswith("kubectl"))
+    assert typed.count("\n") == 2, typed
+    with namespaces.fresh("helm") as namespace:
+        eks.upgrade(namespace, WRITTEN)
+        namespace.shell(f"export TF_VAR_mq_password=of-amazon-mq\n{typed}")
+        eks.upgrade(namespace, WRITTEN.with_name("eks-amazon-mq-values.yaml"))
+        [secret] = [one for one in namespace.items("secrets") if one["metadata"]["name"] == "rabbitmq-auth"]
+        assert b64decode(secret["data"]["password"]) == b"of-amazon-mq"

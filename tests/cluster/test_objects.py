@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.charts.eks import FILE
 from tests.cluster.kubernetes import ROOT, Namespace
 
 VALUES = sorted((ROOT / "charts").glob("*/ci/*-values.yaml"))
 STRICT = ("--dry-run=server", "--validate=strict", "--warnings-as-errors", "--output=json")
-EKS, WRITTEN = ROOT / "charts/values-eks.yaml", [file for file in VALUES if file.name.startswith("eks")]
+WRITTEN = [file for file in VALUES if file.name.startswith("eks")]
 OF_EKS = "apiVersion: eks.amazonaws.com/"  # what no other Kubernetes knows
 OPTIONAL = {"ScaledObject", "HorizontalPodAutoscaler", "Ingress", "PodDisruptionBudget", "NetworkPolicy"}
 
@@ -29,7 +30,7 @@ def test_kubernetes_takes_every_object_that_the_charts_render_without_a_warning(
 def test_kubernetes_takes_the_release_for_eks_whatever_terraform_writes_and_what_it_needs_there(
     namespace: Namespace, tell: Callable[[str], None]
 ) -> None:
-    release = [kind for written in WRITTEN for kind in taken(namespace, ROOT / "charts/rayhound", EKS, written)]
+    release = [kind for written in WRITTEN for kind in taken(namespace, ROOT / "charts/rayhound", FILE, written)]
     assert set(release) >= OPTIONAL
     addons = taken(namespace, ROOT / "charts/cluster-addons")
     assert set(addons) == {"StorageClass", "IngressClass", "ConfigMap"}

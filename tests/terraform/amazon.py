@@ -50,7 +50,11 @@ def amazon(port: int, log: Path) -> Iterator[Amazon]:
         yield Amazon(f"http://127.0.0.1:{port}")
     finally:
         server.terminate()
-        server.wait(END_SECONDS)
+        try:
+            server.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def _wait(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

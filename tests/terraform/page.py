@@ -120,7 +120,7 @@ def meant(words: tuple[str, ...]) -> list[tuple[str, str]]:
             return []
         case ["logs", selector]:
             return [("deployment", selector.removeprefix("app.kubernetes.io/name="))]
-        case ["create", "secret", "generic", name]:
+        case ["create", "secret", "generic", name] | ["annotate", "secret", name, _]:
             return [("secret", name)]
         case ["exec", pod] if "/" not in pod:
             return [("pod", pod)]

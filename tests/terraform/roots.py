@@ -79,16 +79,16 @@ def given(variables: Mapping[str, object]) -> list[str]:
 def _settings(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
     own = folder / "terraform.rc"
-    own.write_text(_installation(folder))
+    own.write_text(_installation())
     return kept | NOWHERE | {"TF_CLI_CONFIG_FILE": str(own), "TF_IN_AUTOMATION": "true", "CHECKPOINT_DISABLE": "true"}
 
 
-def _installation(folder: Path) -> str:
+def _installation() -> str:
     """From where providers come: a folder of this machine where it has one, as CI has, or else the registry."""
     mirror = next(Path("/opt").glob("*/registry.terraform.io/hashicorp/aws"), None)
     if mirror is None:
-        cache = folder.parent / "providers"
-        cache.mkdir(exist_ok=True)
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rayhound/terraform"
+        cache.mkdir(parents=True, exist_ok=True)
         return f'plugin_cache_dir = "{cache}"\nplugin_cache_may_break_dependency_lock_file = true\n'
     return f"""provider_installation {{
   filesystem_mirror {{ path = "{mirror.parents[2]}" }}

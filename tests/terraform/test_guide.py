@@ -8,17 +8,17 @@ import typer
 import yaml
 
 from rayhound.cli import app
+from tests.charts.eks import FILE
 from tests.charts.rendering import CHARTS, HELMS, Document, Loader, at, defaults, merged, one, pods, rendered, run
-from tests.guides import ROOT
 from tests.terraform import page
+from tests.terraform.roots import ROOTS, TERRAFORM
 from tests.terraform.values import helm_values
 
-ROOTS = ("bootstrap", "archive", "cluster")
-TERRAFORM = ROOT / "terraform"
 # What these programs may be asked; each was looked up in their references.
 KNOWN = {
     "aws ecr get-login-password",
     "aws eks update-kubeconfig --name",
+    "aws logs delete-log-group --log-group-name",
     "aws s3api list-object-versions --bucket --prefix --query --output",
     "aws s3api delete-object --bucket --key --version-id",
     "docker login --username --password-stdin",
@@ -29,6 +29,7 @@ KNOWN = {
 NOT_FROM_CHARTS = {
     ("namespace", "rayhound"),
     ("nodes", ""),
+    ("persistentvolume", ""),
     ("persistentvolume", page.VOLUME),
     ("persistentvolumeclaim", ""),
     ("pod", "rabbitmq-0"),
@@ -55,7 +56,7 @@ def documents(typed: page.Typed, tmp_path_factory: pytest.TempPathFactory) -> li
 @pytest.fixture(scope="module")
 def shapes(documents: list[str]) -> list[list[Document]]:
     """All that the page's release of Rayhound makes, for each of these documents."""
-    for_eks = yaml.load((CHARTS / "values-eks.yaml").read_text(), Loader)
+    for_eks = yaml.load(FILE.read_text(), Loader)
     values = [merged(for_eks, yaml.load(document, Loader)) for document in documents]
     return [rendered("rayhound", shape, release="rayhound") for shape in values]
 
@@ -70,6 +71,9 @@ def test_terraform_is_asked_for_roots_outputs_and_variables_that_exist(typed: pa
                 assert name in page.names(root, "output")
             case "init", options:
                 assert options == ([] if root == "bootstrap" else ["-backend-config=../backend.hcl"])
+            case "apply", [replaced]:
+                kind, name = replaced.removeprefix("-replace=").removesuffix("[0]").split(".")
+                assert f'resource "{kind}" "{name}"' in (TERRAFORM / root / "broker.tf").read_text()
             case _:
                 assert verb in ("apply", "destroy")
                 assert not rest

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.charts.eks import SHAPES, on_eks
+from tests.charts.eks import FILE, SHAPES, on_eks
 from tests.charts.rendering import Loader, pods, tried
 from tests.terraform.values import applied, helm_values
 
@@ -41,5 +41,4 @@ def test_the_pods_that_touch_the_archive_and_no_others_have_a_role(tmp_path: Pat
 def test_the_roles_are_for_the_namespace_into_which_the_values_say_to_install(tmp_path: Path) -> None:
     cluster = applied(tmp_path / "terraform", **OF_THE_CHARTS)
     (namespace,) = {made["namespace"] for made in cluster.resources["aws_eks_pod_identity_association"]}
-    command = (Path(__file__).parent.parent.parent / "charts/values-eks.yaml").read_text()
-    assert f"-n {namespace} " in command
+    assert f"-n {namespace} " in FILE.read_text()

@@ -47,7 +47,7 @@ run "a_network_too_small_for_pods" {
   command = plan
 
   variables {
-    vpc_cidr = "10.0.0.0/24"
+    vpc_cidr = "10.0.0.0/20"
   }
 
   expect_failures = [var.vpc_cidr]
