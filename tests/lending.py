@@ -197,5 +197,7 @@ async def opened_by_a_pod(
     with by(folder, lambda: roles.lend(bucket, seconds)) as lender:
         async with in_front_of(roles.server.port) as proxy:
             archive = ObjectArchive(f"s3://{bucket}/images", environment(proxy.port, lender))
-            yield PodSite(archive, proxy, roles.server, bucket, lender, roles)
-        await archive.close()
+            try:
+                yield PodSite(archive, proxy, roles.server, bucket, lender, roles)
+            finally:
+                await archive.close()

@@ -101,6 +101,7 @@ class Roles:
 @cache
 def start() -> Roles:
     """The server of this test run; skips the test that asks where versitygw is not installed."""
+    s3server.installed()
     folder = Path(tempfile.mkdtemp(prefix="rayhound-iam-"))
     (folder / "iam").mkdir()
     private = str(folder / "socket")

@@ -64,6 +64,14 @@ def binary() -> str | None:
     return shutil.which("versitygw", path=f"{cached}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
 
 
+def installed() -> str:
+    """Where versitygw is; skips the test that asks where it is not installed."""
+    program = binary()
+    if program is None:
+        pytest.skip(f"versitygw {VERSION}, an S3 server, is not installed")
+    return program
+
+
 @cache
 def start(host: str = LOCAL) -> S3Server:
     """The server of this test run at an address; skips the test that asks where versitygw is not installed."""
@@ -72,6 +80,7 @@ def start(host: str = LOCAL) -> S3Server:
 
 def started(host: str = LOCAL, *options: str) -> S3Server:
     """One more server at an address, until the tests end."""
+    installed()
     folder = Path(tempfile.mkdtemp(prefix="rayhound-s3-"))
     for name in ("buckets", "metadata"):
         (folder / name).mkdir()
@@ -84,12 +93,9 @@ def started(host: str = LOCAL, *options: str) -> S3Server:
 
 def launch(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Run versitygw until the tests end, which remove its folder then."""
-    program = binary()
-    if program is None:
-        pytest.skip(f"versitygw {VERSION}, an S3 server, is not installed")
     keys = {"ROOT_ACCESS_KEY_ID": ACCESS, "ROOT_SECRET_ACCESS_KEY": SECRET}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "--quiet", *arguments], env=os.environ | keys, stdout=log, stderr=log)
+        process = subprocess.Popen([installed(), "--quiet", *arguments], env=os.environ | keys, stdout=log, stderr=log)
     atexit.register(_stop, process, folder)
     return process
 

@@ -62,6 +62,8 @@ def test_replicas_share_a_bucket_and_no_disk(tmp_path: Path, capsys: pytest.Capt
             for _ in within(2 * PATIENCE):
                 if len(ledger) >= AT_WORK * UPLOADS:
                     break
+            else:
+                raise AssertionError(f"only {len(ledger)} uploads were accepted")
             for process, own in [*list(web_servers.items())[:2], *list(consumers.items())[:2]]:
                 replace(process, own)
             for one in sent:

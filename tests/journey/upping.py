@@ -97,7 +97,7 @@ class Process(Server):
     def __init__(self, log: Path, port: int, command: Sequence[str], environment: Mapping[str, str]) -> None:
         super().__init__(log, port)
         self.command = [*command]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RAYHOUND_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAYHOUND_", "AWS_"))}
         self._environment = kept | dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 

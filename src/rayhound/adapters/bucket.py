@@ -68,7 +68,8 @@ class Bucket:
         if TOKEN_FILE in self.environment:
             wanted = "one line without an end is wanted, as EKS writes it"
             # sent as it is, and an end of line in a header makes the client panic
-            if not _read(TOKEN_FILE, self.environment, wanted).decode(errors="replace").isprintable():
+            token = _read(TOKEN_FILE, self.environment, wanted).decode(errors="replace")
+            if not token or not token.isprintable():
                 raise Misconfigured(f"{TOKEN_FILE} names a file that holds no token", wanted)
         backoff = {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2), "base": 2}
         again = {"max_retries": manners.retries, "retry_timeout": timedelta(seconds=30), "backoff": backoff}

@@ -191,8 +191,8 @@ async def fact(archive: Archive, key: str) -> dict[str, Any]:
 async def identify(archive: Archive) -> str:
     """The id of this archive, made at its first use.
 
-    Raises `Misconfigured` for a store that lets a second conditional create through: on it no acceptance would be safe.
-    """
+    Raises `Unavailable` where keys may not be listed; `Misconfigured` for a store that lets a second conditional create
+    through, since no acceptance would be safe on it."""
     async with aclosing(archive.list(OUTBOX)) as entries:  # whoever may not list could not finish what it accepts
         await anext(entries, None)
     for _ in range(2):
