@@ -27,10 +27,20 @@ from tests.s3site import Site
 ROLE = "arn:aws:iam::000000000000:role/rayhound"
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a lender is spoken to: the token a request shows, the words for what is lent, what EKS sets in a pod."""
+
+    shown: Callable[[str, str], str]
+    worded: Callable[[Session], str]
+    set_in_a_pod: Callable[[int, Path], dict[str, str]]
+
+
 @dataclass
 class Lender:
     """`lend` makes what is lent, `refuses` is answered instead; `asked` are the tokens that were shown."""
 
+    manner: Manner
     folder: Path
     lend: Callable[[], Session]
     refuses: tuple[int, str] | None = None
@@ -44,6 +54,10 @@ class Lender:
         """Where the pod finds its token."""
         return self.folder / "token"
 
+    def environment(self) -> dict[str, str]:
+        """What EKS sets in a pod that may ask for keys here."""
+        return self.manner.set_in_a_pod(self.port, self.token_file)
+
     def rotate(self, token: str) -> None:
         """The pod's token is another one from now on, in its file too, and the one before is worth nothing."""
         self._known = token
@@ -53,87 +67,77 @@ class Lender:
 
     def answer(self, path: str, authorization: str) -> tuple[int, str]:
         """The status and body of one answer."""
-        token = self._shown(path, authorization)
+        token = self.manner.shown(path, authorization)
         self.asked.append(token)
         if self.refuses is not None:
             return self.refuses
         if token != self._known:
             return 400, "<Error><Code>InvalidIdentityToken</Code><Message>none of this cluster's</Message></Error>"
         self.lent.append(self.lend())
-        return 200, self._worded(self.lent[-1])
-
-    def environment(self) -> dict[str, str]:
-        """What EKS sets in a pod that may ask for keys here."""
-        raise NotImplementedError
-
-    def _shown(self, path: str, authorization: str) -> str:
-        raise NotImplementedError
-
-    def _worded(self, one: Session) -> str:
-        raise NotImplementedError
+        return 200, self.manner.worded(self.lent[-1])
 
 
-class Agent(Lender):
-    """The agent of EKS Pod Identity on the pod's node."""
-
-    def environment(self) -> dict[str, str]:
-        """As for a pod whose service account has a pod identity association."""
-        return {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{self.port}/v1/credentials",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(self.token_file),
-        }
-
-    def _shown(self, path: str, authorization: str) -> str:
-        return authorization if path == "/v1/credentials" else ""
-
-    def _worded(self, one: Session) -> str:
-        keys = {"AccessKeyId": one.access, "SecretAccessKey": one.secret, "Token": one.token, "AccountId": "0" * 12}
-        return json.dumps(keys | {"Expiration": _instant(one)})
+def _shown_to_agent(path: str, authorization: str) -> str:
+    return authorization if path == "/v1/credentials" else ""
 
 
-class Sts(Lender):
-    """AWS's Security Token Service, which is asked through TLS alone."""
+def _worded_by_agent(one: Session) -> str:
+    keys = {"AccessKeyId": one.access, "SecretAccessKey": one.secret, "Token": one.token, "AccountId": "0" * 12}
+    return json.dumps(keys | {"Expiration": _instant(one)})
 
-    def environment(self) -> dict[str, str]:
-        """As for a pod whose service account is annotated with a role, and with a store of one's own certificates."""
-        return {
-            "AWS_ROLE_ARN": ROLE,
-            "AWS_WEB_IDENTITY_TOKEN_FILE": str(self.token_file),
-            "AWS_ENDPOINT_URL_STS": f"https://localhost:{self.port}",
-            "AWS_CA_BUNDLE": str(self.folder / "ca.pem"),
-        }
 
-    def _shown(self, path: str, authorization: str) -> str:
-        asked = parse_qs(urlsplit(path).query)
-        wanted = (asked["Action"], asked["RoleArn"]) == (["AssumeRoleWithWebIdentity"], [ROLE])
-        return asked["WebIdentityToken"][0] if wanted else ""
+def _set_for_agent(port: int, token_file: Path) -> dict[str, str]:
+    return {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{port}/v1/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token_file),
+    }
 
-    def _worded(self, one: Session) -> str:
-        keys = {"AccessKeyId": one.access, "SecretAccessKey": one.secret, "SessionToken": one.token}
-        said = "".join(f"<{name}>{text}</{name}>" for name, text in {**keys, "Expiration": _instant(one)}.items())
-        result = f"<AssumeRoleWithWebIdentityResult><Credentials>{said}</Credentials></AssumeRoleWithWebIdentityResult>"
-        return f"<AssumeRoleWithWebIdentityResponse>{result}</AssumeRoleWithWebIdentityResponse>"
+
+def _shown_to_sts(path: str, authorization: str) -> str:
+    asked = parse_qs(urlsplit(path).query)
+    wanted = (asked["Action"], asked["RoleArn"]) == (["AssumeRoleWithWebIdentity"], [ROLE])
+    return asked["WebIdentityToken"][0] if wanted else ""
+
+
+def _worded_by_sts(one: Session) -> str:
+    keys = {"AccessKeyId": one.access, "SecretAccessKey": one.secret, "SessionToken": one.token}
+    said = "".join(f"<{name}>{text}</{name}>" for name, text in {**keys, "Expiration": _instant(one)}.items())
+    result = f"<AssumeRoleWithWebIdentityResult><Credentials>{said}</Credentials></AssumeRoleWithWebIdentityResult>"
+    return f"<AssumeRoleWithWebIdentityResponse>{result}</AssumeRoleWithWebIdentityResponse>"
+
+
+def _set_for_sts(port: int, token_file: Path) -> dict[str, str]:
+    return {
+        "AWS_ROLE_ARN": ROLE,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token_file),
+        "AWS_ENDPOINT_URL_STS": f"https://localhost:{port}",
+        "AWS_CA_BUNDLE": str(token_file.with_name("ca.pem")),
+    }
 
 
 def _instant(one: Session) -> str:
     return f"{one.ends:%Y-%m-%dT%H:%M:%SZ}"
 
 
+AGENT = Manner(_shown_to_agent, _worded_by_agent, _set_for_agent)
+STS = Manner(_shown_to_sts, _worded_by_sts, _set_for_sts)
+
+
 @contextmanager
-def agent(folder: Path, lend: Callable[[], Session]) -> Generator[Agent]:
+def agent(folder: Path, lend: Callable[[], Session]) -> Generator[Lender]:
     """An agent on a free port until the block ends, and the pod's token in a file of a folder."""
-    one = Agent(folder, lend)
+    one = Lender(AGENT, folder, lend)
     with _answering(one):
         yield one
 
 
 @contextmanager
-def sts(folder: Path, lend: Callable[[], Session]) -> Generator[Sts]:
+def sts(folder: Path, lend: Callable[[], Session]) -> Generator[Lender]:
     """An STS on a free port until the block ends, and the pod's token and the authority in files of a folder."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl, which makes certificates, is not installed")
     make_certificates(folder)
-    one = Sts(folder, lend)
+    one = Lender(STS, folder, lend)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "broker.pem", folder / "broker.key")
     with _answering(one, context):
