@@ -22,6 +22,8 @@ def told_to_stop() -> asyncio.Future[None]:
     stopped = loop.create_future()
 
     def stop() -> None:
+        if stopped.done():  # by two signals that came at once, such as Ctrl-C and somebody who passes it on
+            return
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
