@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import guides
+from tests.terraform.roots import declared
 
 TAG, PASSWORD, VOLUME = "0a1b2c3", "0123456789abcdef", "pvc-0"
 REGISTRY = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/rayhound"
@@ -94,9 +95,7 @@ def typed(folder: Path) -> Typed:
 
 def names(root: str, kind: str, having: str = "") -> set[str]:
     """The variables or outputs of one of Terraform's roots; if asked, those alone that say something of themselves."""
-    files = "".join(file.read_text() for file in sorted((guides.ROOT / "terraform" / root).glob("*.tf")))
-    blocks_of_kind = re.findall(rf'^{kind} "(\w+)" \{{\n(.*?)^\}}', files, re.MULTILINE | re.DOTALL)
-    return {name for name, body in blocks_of_kind if re.search(rf"^  {having}", body, re.MULTILINE)}
+    return {name for name, body in declared(root, kind).items() if re.search(rf"^  {having}", body, re.MULTILINE)}
 
 
 def variables(block: str) -> dict[str, Any]:

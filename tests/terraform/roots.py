@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -29,6 +30,12 @@ class Copy:
 
     folder: Path
     environment: Mapping[str, str]
+
+
+def declared(root: str, kind: str) -> dict[str, str]:
+    """What stands in each block of a kind, such as `variable`, in a root, by the block's name."""
+    files = "".join(file.read_text() for file in sorted((TERRAFORM / root).glob("*.tf")))
+    return dict(re.findall(rf'^{kind} "(\w+)" \{{\n(.*?)^\}}', files, re.MULTILINE | re.DOTALL))
 
 
 def copied(folder: Path, environment: Mapping[str, str] | None = None, without: Iterable[str] = ()) -> Copy:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.terraform.roots import ROOTS, TERRAFORM, copied, done, initialised
+from tests.terraform.roots import ROOTS, TERRAFORM, copied, declared, done, initialised
 
 MOST_LINES = 1300
 
@@ -35,22 +35,16 @@ def test_a_root_is_valid_and_nothing_in_it_is_warned_of(root: str, tmp_path: Pat
     assert json.loads(done(copy, root, "validate", "-json"))["diagnostics"] == []
 
 
-def variables(root: str) -> dict[str, str]:
-    """The text of each variable of a root, by its name."""
-    texts = (TERRAFORM / root / "variables.tf").read_text().split('variable "')[1:]
-    return {name: text for name, _, text in (text.partition('"') for text in texts)}
-
-
 @pytest.mark.parametrize("root", ROOTS)
 def test_every_variable_says_what_it_is_for(root: str) -> None:
-    found = variables(root)
+    found = declared(root, "variable")
     assert found
     assert not [name for name, text in found.items() if not re.search(r'(?m)^  description = "\S.+\."$', text)]
 
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_every_validation_refuses_something_in_a_test(root: str) -> None:
-    validated = Counter({name: text.count("  validation {") for name, text in variables(root).items()})
+    validated = Counter({name: text.count("  validation {") for name, text in declared(root, "variable").items()})
     tests = (TERRAFORM / root / "tests/refusals.tftest.hcl").read_text()
     assert validated - Counter(re.findall(r"expect_failures = \[var\.(\w+)]", tests)) == Counter()
 
