@@ -82,6 +82,10 @@ bench-peers *arguments: setup
     uv pip install --quiet --python .venv/benchmarks --require-hashes -r requirements/benchmarks.txt
     python -m benchmarks.peers {{ arguments }}
 
+# Measures model files against the first of them: milliseconds an image on one core
+bench-models *arguments: setup
+    python -m benchmarks.models {{ arguments }}
+
 # Trains a model from a folder of labelled images (training/README.md)
 train *arguments: setup
     uv venv --quiet --allow-existing .venv/training

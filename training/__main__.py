@@ -15,7 +15,7 @@ import numpy as np
 
 from rayhound.evaluation import figures
 from rayhound.evaluation.manifest import labels_of
-from training import finishing, learning, making, manifest, telling
+from training import beginning, finishing, learning, making, manifest, telling
 from training.finishing import Heard, Written
 from training.making import Task
 from training.progress import tell
@@ -38,6 +38,14 @@ def arguments() -> argparse.Namespace:
         help="hold these out once, to measure and calibrate",
     )
     options.add_argument(
+        "--begin",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="MODEL",
+        help="go on from this model file; then one for each --rehearse, which must not have learnt from its sources",
+    )
+    options.add_argument(
         "--whole", default="", metavar="LABELS", help="labels of the whole picture, such as radiograph"
     )
     options.add_argument("--sources", default="", metavar="SOURCES", help="use these alone")
@@ -47,7 +55,12 @@ def arguments() -> argparse.Namespace:
     options.add_argument("--rights", default="not stated", help="of the training data, for the card")
     options.add_argument("--commit", help="of the code; asked of git unless given")
     options.add_argument("--only-learn", action="store_true", help="stop when the weights are there")
-    return options.parse_args()
+    given = options.parse_args()
+    if given.begin and len(given.begin) != 1 + len(given.rehearse):
+        options.error(f"{1 + len(given.rehearse)} --begin are asked: the model's, and one for each --rehearse")
+    if given.begin and given.recipe not in (None, "further"):
+        options.error("--begin goes with --recipe further")
+    return given
 
 
 def main() -> None:
@@ -56,10 +69,12 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     task = _task(given)
     rehearsals = [frozenset(text.split(",")) for text in given.rehearse]
+    begin = given.begin or [None] * (1 + len(rehearsals))
     weights = {
-        f"rehearsal-{n}": making.make_weights(task, f"rehearsal-{n}", held) for n, held in enumerate(rehearsals, 1)
+        f"rehearsal-{n}": making.make_weights(task, f"rehearsal-{n}", held, begin[n])
+        for n, held in enumerate(rehearsals, 1)
     }
-    student = making.make_weights(task, "student")
+    student = making.make_weights(task, "student", begin=begin[0])
     if given.only_learn:
         return
     plain = [1.0] * len(task.labels)
@@ -80,7 +95,8 @@ def _task(given: argparse.Namespace) -> Task:
     if given.sources:
         rows = [row for row in rows if row.source in given.sources.split(",")]
     labels = labels_of(rows)
-    recipe = RECIPES[given.recipe or ("full" if learning.device().type == "cuda" else "frugal")]
+    usual = "further" if given.begin else "full" if learning.device().type == "cuda" else "frugal"
+    recipe = RECIPES[given.recipe or usual]
     whole = frozenset(given.whole.split(",")) & set(labels)
     return Task(rows, labels, whole, recipe, given.seed, given.out)
 
@@ -94,6 +110,7 @@ def _finish(task: Task, given: argparse.Namespace, unseen: list[Heard], val: Hea
         judged = finishing.judged(task, said, heat)
         measured[f"rehearsal {number}, all"] = figures.figures(judged, bands)
         measured |= figures.by_source(judged, bands)
+    begun = beginning.read(given.begin[0], task.recipe.courses.student.network).name if given.begin else None
     model = telling.Model(
         given.name,
         given.version,
@@ -102,7 +119,7 @@ def _finish(task: Task, given: argparse.Namespace, unseen: list[Heard], val: Hea
         task.recipe.side,
         heat,
         bands,
-        telling.summary(task.rows),
+        telling.summary(task.rows, begun),
         given.rights,
         datetime.date.today().isoformat(),
         given.commit or _commit(),

@@ -51,6 +51,15 @@ def blocks(name: str) -> list[Block]:
     return made
 
 
+def layers(name: str) -> list[str]:
+    """What its layers are called, in the order in which a picture passes them."""
+    made = ["stem"]
+    for number, block in enumerate(blocks(name)):
+        parts = ("widen", "look", "narrow") if block.expansion > 1 else ("look", "narrow")
+        made += [f"blocks.{number}.{part}" for part in parts]
+    return [*made, "head", "between", "labels"]
+
+
 def padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
     """How many pixels SAME padding puts before and after a row of `side` pixels."""
     total = max((math.ceil(side / stride) - 1) * stride + kernel - side, 0)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# How much of each batch is composed of two images, and how much is a blend of two.
-COMPOSED, BLENDED = 0.12, 0.15
+# How much of each batch is composed of two images, may be the ground of a small one, and is a blend of two.
+COMPOSED, SMALL, BLENDED = 0.12, 0.3, 0.15
 DCT = torch.tensor(
     [
         [math.sqrt((1 if row == 0 else 2) / 8) * math.cos((2 * column + 1) * row * math.pi / 16) for column in range(8)]
@@ -37,6 +37,7 @@ def seen(images: Tensor, targets: Tensor, whole: Tensor, chance: torch.Generator
     """
     pixels = images.permute(0, 3, 1, 2).float() / 255
     pictures, targets, is_whole = _composed(pixels, targets, whole, chance)
+    _set_small(Seen(pictures, targets, is_whole), pixels, whole, chance)
     for spoil, share in ((_recoloured, 0.8), (_coarse, 0.25), (_blurred, 0.1), (_grainy, 0.15), (_compressed, 0.3)):
         pictures = _some(pictures, share, spoil, chance)
     pictures = _some(pictures, 0.25, _covered, chance)
@@ -92,6 +93,31 @@ def _composed(pixels: Tensor, targets: Tensor, whole: Tensor, chance: torch.Gene
     return pictures, targets, is_whole
 
 
+def _set_small(seen: Seen, pixels: Tensor, whole: Tensor, chance: torch.Generator) -> None:
+    """Some images of nothing, after the composed ones, become the ground of one a quarter to half as wide, far off.
+
+    Grounds that show something would be half hidden, and their labels half wrong.
+    """
+    count, side = len(pixels), pixels.shape[-1]
+    first = int(count * COMPOSED)
+    grounds = slice(first, first + int(count * SMALL))
+    subjects = (torch.arange(grounds.start, grounds.stop, device=pixels.device) + count // 2) % count
+    fits = ~(seen.targets[grounds].any(1) | (seen.targets[subjects] * whole).any(1))
+    if not fits.any():
+        return
+    size = round(side * _uniform(1, 0.25, 0.55, chance).item())
+    little = F.interpolate(pixels[subjects], size=size, mode="bilinear", antialias=True)
+    half = torch.full((len(little),), size / side, device=pixels.device)
+    across, down = (_uniform(len(little), -1, 1, chance) * (1 - half) for _ in range(2))
+    boxes = torch.stack([across - half, down - half, across + half, down + half], 1)
+    share = _softly_inside(boxes, side, half * _uniform(len(little), 0.05, 0.5, chance))
+    above = F.grid_sample(little, _into(boxes, side), "bilinear", "border", False)
+    made = torch.lerp(seen.pictures[grounds], above, share)
+    seen.pictures[grounds] = torch.where(fits[:, None, None, None], made, seen.pictures[grounds])
+    seen.targets[grounds] = torch.where(fits[:, None], seen.targets[subjects], seen.targets[grounds])
+    seen.is_whole[grounds] = ~fits
+
+
 def _cuts(count: int, side: int, chance: torch.Generator) -> Tensor:
     """Where each image is looked at: from a third of it to all, mirrored, a little turned and squeezed."""
     area, ratio = _uniform(count, 0.3, 1.0, chance), torch.exp(_uniform(count, -0.3, 0.3, chance))
@@ -138,6 +164,15 @@ def _inside(boxes: Tensor, side: int) -> Tensor:
     across = (at >= boxes[:, 0:1]) & (at < boxes[:, 2:3])
     down = (at >= boxes[:, 1:2]) & (at < boxes[:, 3:4])
     return (down[:, :, None] & across[:, None, :])[:, None]
+
+
+def _softly_inside(boxes: Tensor, side: int, edge: Tensor) -> Tensor:
+    """From 0 outside each box to 1 inside, over an edge as wide as is said."""
+    at = ((torch.arange(side, device=boxes.device) * 2 + 1) / side - 1)[None]
+    left, top, right, bottom = (boxes[:, n : n + 1] for n in range(4))
+    across = (torch.minimum(at - left, right - at) / edge[:, None]).clamp(0, 1)
+    down = (torch.minimum(at - top, bottom - at) / edge[:, None]).clamp(0, 1)
+    return (down[:, :, None] * across[:, None, :])[:, None]
 
 
 def _recoloured(pictures: Tensor, chance: torch.Generator) -> Tensor:

@@ -41,7 +41,8 @@ def write(task: Task, weights: Path, to: Path, what: Written) -> None:
     heat = np.array(what.temperatures, np.float32)
     found["labels.weight"], found["labels.bias"] = found["labels.weight"] / heat[:, None], found["labels.bias"] / heat
     exact = to.with_suffix(".exact.onnx")
-    export.write(exact, task.recipe.courses.student.network, task.recipe.side, found, what.about)
+    about = {"labels": ",".join(task.labels), **what.about}  # whoever begins from the file asks for them
+    export.write(exact, task.recipe.courses.student.network, task.recipe.side, found, about)
     quantization.quantize(exact, _examples(task, what.held_out), to)
     exact.unlink()
 

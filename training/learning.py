@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from training import augmentation, sampling
-from training.network import Network, from_imagenet
+from training import augmentation, beginning, sampling
+from training.network import Network, from_file, from_imagenet
 from training.progress import tell, tracked
 from training.recipe import Course
 
@@ -30,7 +30,9 @@ class Lessons:
     targets: Tensor
     whole: Tensor
     likely: NDArray[np.float64]
-    known: Tensor  # what ImageNet's network says of each
+    known: Tensor | None  # what ImageNet's network says of each, where that is to be remembered
+    labels: tuple[str, ...]
+    begin: Path | None = None  # the model file to go on from, rather than from ImageNet's weights
 
     @property
     def device(self) -> torch.device:
@@ -44,7 +46,7 @@ class Batch:
 
     x: Tensor
     wanted: Tensor
-    known: Tensor
+    known: Tensor | None
 
 
 def device() -> torch.device:
@@ -58,6 +60,8 @@ def learnt(lessons: Lessons, course: Course, folder: Path, seed: int, teachers: 
     """The averaged network at the end of its course; each epoch is kept in `folder`, so that none is done twice."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
+    if lessons.begin and beginning.read(lessons.begin, course.network).labels == lessons.labels:
+        course = replace(course, apart=0)
     network, averaged, begun = (_begun(course, lessons) for _ in range(3))
     for other in (averaged, begun):
         other.load_state_dict(network.state_dict())
@@ -97,7 +101,10 @@ def answers(network: Network, images: Tensor, target: torch.device) -> tuple[NDA
 
 
 def _begun(course: Course, lessons: Lessons) -> Network:
-    network = from_imagenet(course.network, lessons.targets.shape[1], course.still)
+    if lessons.begin:
+        network = from_file(lessons.begin, course.network, lessons.labels, course.still)
+    else:
+        network = from_imagenet(course.network, len(lessons.labels), course.still)
     return network.to(lessons.device, memory_format=torch.channels_last)
 
 
@@ -156,7 +163,8 @@ def _batch(lessons: Lessons, chosen: Tensor, chance: torch.Generator) -> Batch:
     seen = augmentation.seen(images, lessons.targets[chosen], lessons.whole, chance)
     x = augmentation.scaled(seen.pictures).contiguous(memory_format=torch.channels_last)
     wanted = seen.targets.clamp(LEAST_LIKELY, 1 - LEAST_LIKELY)
-    return Batch(x, wanted, lessons.known[chosen].float() * seen.is_whole[:, None])
+    known = None if lessons.known is None else lessons.known[chosen].float() * seen.is_whole[:, None]
+    return Batch(x, wanted, known)
 
 
 @torch.no_grad()
@@ -174,8 +182,10 @@ def _loss(course: Course, batch: Batch, network: Network, wanted: Tensor, is_apa
         with torch.set_grad_enabled(not is_apart):
             features = network.features(batch.x)
         logits = network.answers(features)
-        classes = network.imagenet(features)
+        classes = network.imagenet(features) if batch.known is not None else None
     loss = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none").sum(1).mean()
+    if classes is None or batch.known is None:
+        return loss
     apart = F.kl_div(classes.float().log_softmax(1), batch.known, reduction="none").sum(1)
     remembered: Tensor = loss + course.remembering * apart.mean()
     return remembered

@@ -36,12 +36,12 @@ class Task:
         return np.array([row.split == "train" and row.source not in held_out for row in self.rows])
 
 
-def make_weights(task: Task, name: str, held_out: frozenset[str] = frozenset()) -> Path:
+def make_weights(task: Task, name: str, held_out: frozenset[str] = frozenset(), begin: Path | None = None) -> Path:
     """The file with a student's weights, from an earlier run or made now, its teachers first."""
     made = task.out / f"{name}.npz"
     if made.exists():
         return made
-    lessons = _lessons(task, held_out)
+    lessons = _lessons(task, held_out, begin)
     courses = task.recipe.rehearsed if held_out else task.recipe.courses
     teachers: list[Network] = []
     for number in range(courses.teachers):
@@ -55,16 +55,16 @@ def make_weights(task: Task, name: str, held_out: frozenset[str] = frozenset()) 
     return made
 
 
-def _lessons(task: Task, held_out: frozenset[str]) -> Lessons:
+def _lessons(task: Task, held_out: frozenset[str], begin: Path | None) -> Lessons:
     device = learning.device()
-    images = torch.from_numpy(pixels.load(task.rows, task.recipe.side, task.out))
+    images = torch.from_numpy(pixels.load(task.rows, task.recipe.learnt_side, task.out))
     if device.type == "cuda":
         images = images.to(device)
     likely = sampling.weights(task.rows, SHARES) * task.is_learnt(held_out)
     targets = torch.from_numpy(manifest.targets(task.rows, task.labels)).to(device)
     whole = torch.tensor([label in task.whole for label in task.labels], device=device)
-    known = _known(task, images, device)
-    return Lessons(images, targets, whole, likely / likely.sum(), known)
+    known = None if begin else _known(task, images, device)
+    return Lessons(images, targets, whole, likely / likely.sum(), known, task.labels, begin)
 
 
 def _known(task: Task, images: torch.Tensor, device: torch.device) -> torch.Tensor:

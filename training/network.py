@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from training import beginning
 from training.architecture import HEAD, STEM, Block, blocks, padding
 
 EPSILON = 1e-3
@@ -42,6 +44,13 @@ class Convolution(nn.Module):
         scale = self.norm.weight / torch.sqrt(self.norm.running_var + EPSILON)
         weight = self.convolution.weight * scale[:, None, None, None]
         return weight, self.norm.bias - self.norm.running_mean * scale
+
+    def be(self, weight: Tensor, bias: Tensor) -> None:
+        """Become the one convolution of this weight and bias: the norm changes nothing until it learns."""
+        ones = torch.ones_like(bias)
+        norm = {"weight": ones, "bias": bias, "running_mean": 0 * ones, "running_var": ones - EPSILON}
+        self.convolution.load_state_dict({"weight": weight})
+        self.norm.load_state_dict(norm, strict=False)
 
 
 class Bottleneck(nn.Module):
@@ -125,6 +134,20 @@ def from_imagenet(name: str, labels: int, still: int = 0) -> Network:
     missing = network.load_state_dict(renamed, strict=False).missing_keys
     if any(not name.startswith(("between.", "labels.")) for name in missing):
         raise ValueError(f"{file.name} has no {', '.join(missing)}")
+    return network
+
+
+def from_file(path: Path, name: str, labels: Sequence[str], still: int = 0) -> Network:
+    """A network that knows what a model file knows; its last layer too if the labels are the same."""
+    begun = beginning.read(path, name)
+    network = Network(name, len(labels), still)
+    for layer, module in network.named_modules():
+        if isinstance(module, Convolution):
+            module.be(*(torch.from_numpy(begun.weights[f"{layer}.{part}"]) for part in ("weight", "bias")))
+    linear = {"between": network.between} | ({"labels": network.labels} if begun.labels == tuple(labels) else {})
+    for layer, module in linear.items():
+        parts = {part: torch.from_numpy(begun.weights[f"{layer}.{part}"]) for part in ("weight", "bias")}
+        module.load_state_dict(parts)
     return network
 
 

@@ -1,7 +1,8 @@
 """Eight bits instead of thirty-two: a larger network in the same time, on processors of the last years.
 
-Weights keep seven bits: on those without VNNI, sums of full eight-bit products would overflow. The first convolutions,
-stay exact: that takes a third off what rounding does to the logits, and no time.
+Weights keep seven bits: on those without VNNI, sums of full eight-bit products would overflow. The first convolutions
+stay exact: that takes a third off what rounding does to the logits, and no time. So does the last layer, whose logits
+would have 256 steps.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-EIGHT_BITS = ("Conv", "Add", "Clip")
+EIGHT_BITS = ("Conv", "Add", "Clip", "Gemm")
 EXACT = 3  # convolutions, from the first
 EXAMPLES = 256
 
@@ -35,7 +36,7 @@ def quantize(path: Path, examples: NDArray[np.uint8], to: Path) -> None:
         str(path),
         str(to),
         Examples(examples),
-        nodes_to_exclude=_first(path),
+        nodes_to_exclude=_exact(path),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=list(EIGHT_BITS),
         per_channel=True,
@@ -49,8 +50,8 @@ def quantize(path: Path, examples: NDArray[np.uint8], to: Path) -> None:
     to.write_bytes(made.SerializeToString())
 
 
-def _first(path: Path) -> list[str]:
-    """The nodes that stay exact: the first convolutions, with what bends their values."""
+def _exact(path: Path) -> list[str]:
+    """The nodes that stay exact: the first convolutions, with what bends their values, and the last layer."""
     names = [node.name for node in onnx.load(path).graph.node if node.op_type in EIGHT_BITS]
     convolutions = [name for name in names if name.startswith("conv")]
-    return names[: names.index(convolutions[EXACT])]
+    return [*names[: names.index(convolutions[EXACT])], names[-1]]

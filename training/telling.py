@@ -48,12 +48,13 @@ def metadata(model: Model, measured: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def summary(rows: Sequence[Row]) -> str:
-    """What a model was trained on, in one line."""
+def summary(rows: Sequence[Row], begun: str | None = None) -> str:
+    """What a model was trained on, in one line, and which model it was before, if it was one."""
     learnt = [row for row in rows if row.split == "train"]
     answers = Counter(sampling.answer(row) for row in learnt)
     counted = ", ".join(f"{answer} {count:,}" for answer, count in sorted(answers.items()))
-    return f"{len(learnt):,} images of {len({row.source for row in learnt})} sources: {counted}"
+    said = f"{len(learnt):,} images of {len({row.source for row in learnt})} sources: {counted}"
+    return f"{said}; begun from {begun}" if begun else said
 
 
 def card(model: Model, measured: Mapping[str, Mapping[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rayhound.settings import DEFAULT_MODEL
 from tests import s3server
 from tests.brokers import Installed
 
@@ -32,6 +33,15 @@ def test_the_parts_are_measured_against_one_process_and_the_bare_loop() -> None:
     times = {f"accept, {where}, {who}, p{p} ms" for where in ("folder", "bucket") for who in SENDERS for p in (50, 99)}
     assert figures.keys() == ratios | times
     assert all(float(figure) > 0 for figure in figures.values()), done.stdout
+
+
+def test_a_model_is_measured_against_another() -> None:
+    done = benchmark("models", str(DEFAULT_MODEL), str(DEFAULT_MODEL), "--rounds", "4")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(r"\S+: \d+\.\d\d ms, 1\.00 times \(1\.00–1\.00\)", lines[0]), lines
+    assert re.fullmatch(r"\S+: \d+\.\d\d ms, \d+\.\d\d times \(\d+\.\d\d–\d+\.\d\d\)", lines[1]), lines
 
 
 def test_peers_without_celery_say_how_to_get_it(tmp_path: Path) -> None:

@@ -146,6 +146,14 @@ def test_the_file_says_who_it_is_and_how_its_scores_become_answers() -> None:
     assert "| here | 1 | 100.0 % |" in card
 
 
+def test_what_a_model_learnt_from_is_counted_and_what_it_was_before_named() -> None:
+    kept_back = Row(Path("a.png"), frozenset({"cat"}), "val", "c")
+    rows = [row("a", "cat"), row("a", "dog", "cat"), row("b"), kept_back]
+    said = "3 images of 2 sources: cat 1, cat+dog 1, neither 1"
+    assert telling.summary(rows) == said
+    assert telling.summary(rows, "farm@1") == f"{said}; begun from farm@1"
+
+
 def test_padding_is_that_of_tensorflow() -> None:
     assert architecture.padding(224, 3, 2) == (0, 1)
     assert architecture.padding(112, 3, 1) == (1, 1)
