@@ -120,7 +120,7 @@ def test_another_model_under_the_same_name_is_not_used_before_a_restart(tmp_path
             await analysers.sound()
             model.write_bytes(DEFAULT_MODEL.read_bytes() + b"\x72\x0c\x0a\x07version\x12\x019")
             await kill_idle(analysers)
-            with pytest.raises(Unsound, match=r"pets@9-.* began with pets@1-") as refused:
+            with pytest.raises(Unsound, match=r"pets@9-.* began with pets@2-") as refused:
                 await ask(analysers, calm)
             assert "restart" in refused.value.hint
 
