@@ -11,7 +11,7 @@ from onnx import numpy_helper
 
 from training.architecture import layers
 
-FOLDED = ("Conv", "Gemm")
+WEIGHTED = ("Conv", "Gemm")
 
 
 @dataclass(frozen=True)
@@ -51,5 +51,5 @@ def _weights(graph: onnx.GraphProto) -> Iterator[tuple[NDArray[np.float32], NDAr
         return (source - zero.reshape(each)) * scale.reshape(each)
 
     for node in graph.node:
-        if node.op_type in FOLDED:
+        if node.op_type in WEIGHTED:
             yield value(node.input[1]), value(node.input[2])
