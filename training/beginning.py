@@ -26,7 +26,10 @@ class Begun:
 def read(path: Path, network: str) -> Begun:
     """The weights of a model file; raises `ValueError` unless training wrote it for this network."""
     model = onnx.load(path)
-    found = list(_weights(model.graph))
+    try:
+        found = list(_weights(model.graph))
+    except (IndexError, KeyError):
+        raise ValueError(f"{path.name} was not written by training") from None
     names = layers(network)
     if len(found) != len(names):
         raise ValueError(f"{path.name} has {len(found)} layers, where {network} has {len(names)}")

@@ -61,6 +61,15 @@ def test_a_file_of_another_network_is_refused(exact: Path) -> None:
         beginning.read(exact, "lite2")
 
 
+def test_a_file_from_elsewhere_is_refused(exact: Path, tmp_path: Path) -> None:
+    model = onnx.load(exact)
+    first = next(node for node in model.graph.node if node.op_type == "Conv")
+    del first.input[2]  # its bias
+    onnx.save(model, tmp_path / "foreign.onnx")
+    with pytest.raises(ValueError, match=r"foreign\.onnx was not written by training"):
+        beginning.read(tmp_path / "foreign.onnx", "lite0")
+
+
 def test_the_model_that_comes_along_can_be_begun_from() -> None:
     begun = beginning.read(DEFAULT_MODEL, "lite2")
     assert begun.labels == ("cat", "dog", "radiograph")
