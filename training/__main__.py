@@ -58,8 +58,8 @@ def arguments() -> argparse.Namespace:
     given = options.parse_args()
     if given.begin and len(given.begin) != 1 + len(given.rehearse):
         options.error(f"{1 + len(given.rehearse)} --begin are asked: the model's, and one for each --rehearse")
-    if given.begin and given.recipe not in (None, "further"):
-        options.error("--begin goes with --recipe further")
+    if given.recipe and (given.recipe == "further") != bool(given.begin):
+        options.error("--begin and --recipe further go together")
     return given
 
 

@@ -101,7 +101,7 @@ def _set_small(seen: Seen, pixels: Tensor, whole: Tensor, chance: torch.Generato
     count, side = len(pixels), pixels.shape[-1]
     first = int(count * COMPOSED)
     grounds = slice(first, first + int(count * SMALL))
-    subjects = (torch.arange(grounds.start, grounds.stop, device=pixels.device) + count // 2) % count
+    subjects = slice(grounds.start + count // 2, grounds.stop + count // 2)
     fits = ~(seen.targets[grounds].any(1) | (seen.targets[subjects] * whole).any(1))
     if not fits.any():
         return
