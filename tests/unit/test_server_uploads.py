@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 import pytest
@@ -165,6 +166,26 @@ def test_storage_below_its_reserve_is_507(site: Site) -> None:
     assert problem(refused, 507)["type"] == "urn:rayhound:storage-full"
     assert refused.json()["detail"].startswith("50 MB are free, but 50 MB must stay free beside the 1.")
     assert refused.headers["retry-after"]
+
+
+@pytest.mark.parametrize("pieces", [0, 2_000])
+def test_a_disk_that_fills_while_an_upload_comes_is_507_and_nothing_of_it_stays(
+    site: Site, monkeypatch: pytest.MonkeyPatch, pieces: int
+) -> None:
+    def full(path: Path, mode: str) -> BinaryIO:
+        path.touch()
+        return open("/dev/full", "wb")
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'--X\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n' + picture()
+        for _ in range(pieces):
+            yield bytes(1000)
+        yield b"\r\n--X--\r\n"
+
+    monkeypatch.setattr(Path, "open", full)
+    streamed = {"Content-Type": "multipart/form-data; boundary=X"}
+    refused = site.ask("POST", "/upload", content=slowly(), headers=streamed)
+    assert problem(refused, 507)["type"] == "urn:rayhound:storage-full"
 
 
 @pytest.mark.parametrize("illness", [Unavailable("away", "mend it"), Broken("broken", "restart")])

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -55,9 +56,16 @@ class Spool:
 
     async def remove(self) -> None:
         """Remove the file, if there is one."""
-        if self._file is not None:
-            self._file.close()
-            await _in_thread(lambda: self.path.unlink(missing_ok=True))
+        file = self._file
+        if file is None:
+            return
+
+        def remove() -> None:
+            with suppress(OSError):  # a file that could not be written says so once more when it is closed
+                file.close()
+            self.path.unlink(missing_ok=True)
+
+        await _in_thread(remove)
 
     def _write(self) -> BinaryIO:
         if self._file is None:
