@@ -1,5 +1,6 @@
 """What a network can begin from: a model file that training wrote, in eight bits or in 32."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from rayhound.domain import Misconfigured, NotFound
 from training.architecture import layers
 
 WEIGHTED = ("Conv", "Gemm")
+HINT = "give a model file that training wrote, such as the one that Rayhound brings"
 
 
 @dataclass(frozen=True)
@@ -19,26 +22,31 @@ class Begun:
     """What a model file says that it is, and its weights by layer: `stem.weight`, `stem.bias` and so on."""
 
     name: str  # NAME@VERSION
+    sha256: str  # of the file
     labels: tuple[str, ...]
     weights: Mapping[str, NDArray[np.float32]]
 
 
 def read(path: Path, network: str) -> Begun:
-    """The weights of a model file; raises `ValueError` unless training wrote it for this network."""
-    model = onnx.load(path)
+    """The weights of a model file; raises `NotFound`, or `Misconfigured` unless training wrote it for this network."""
     try:
+        content = path.read_bytes()
+    except OSError as e:
+        raise NotFound(f"{path} cannot be read: {e.strerror}", HINT) from e
+    try:
+        model = onnx.load_from_string(content)
         found = list(_weights(model.graph))
-    except (IndexError, KeyError):
-        raise ValueError(f"{path.name} was not written by training") from None
+    except Exception as e:  # whatever it is that somebody took for a model: protobuf has errors of its own
+        raise Misconfigured(f"{path} was not written by training", HINT) from e
     names = layers(network)
     if len(found) != len(names):
-        raise ValueError(f"{path.name} has {len(found)} layers, where {network} has {len(names)}")
+        raise Misconfigured(f"{path} has {len(found)} layers, where {network} has {len(names)}", HINT)
     weights: dict[str, NDArray[np.float32]] = {}
     for name, (weight, bias) in zip(names, found, strict=True):
         weights |= {f"{name}.weight": weight, f"{name}.bias": bias}
     about = {entry.key: entry.value for entry in model.metadata_props}
     name, version, labels = (about.get(key, "") for key in ("name", "version", "labels"))
-    return Begun(f"{name}@{version}", tuple(labels.split(",")), weights)
+    return Begun(f"{name}@{version}", hashlib.sha256(content).hexdigest(), tuple(labels.split(",")), weights)
 
 
 def _weights(graph: onnx.GraphProto) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:

@@ -12,7 +12,8 @@ from rayhound.domain import Band
 from rayhound.evaluation import manifest
 from rayhound.evaluation.answers import Judged, Numbers
 from training import calibration, export, pixels, quantization, sampling
-from training.making import SHARES, Task
+from training.asking import Task
+from training.making import SHARES
 from training.progress import tracked
 
 ANSWERED = 0.92  # of the photos never learnt from; of the model itself, which has learnt most, more get an answer

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from training import augmentation, beginning, sampling
-from training.network import Network, from_file, from_imagenet
+from training import augmentation, sampling
+from training.beginning import Begun
+from training.network import Network, from_imagenet, from_model
 from training.progress import tell, tracked
 from training.recipe import Course
 
@@ -32,7 +33,7 @@ class Lessons:
     likely: NDArray[np.float64]
     known: Tensor | None  # what ImageNet's network says of each, where that is to be remembered
     labels: tuple[str, ...]
-    begin: Path | None = None  # the model file to go on from, rather than from ImageNet's weights
+    begin: Begun | None = None  # the model to go on from, rather than from ImageNet's weights
 
     @property
     def device(self) -> torch.device:
@@ -60,7 +61,7 @@ def learnt(lessons: Lessons, course: Course, folder: Path, seed: int, teachers: 
     """The averaged network at the end of its course; each epoch is kept in `folder`, so that none is done twice."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    if lessons.begin and beginning.read(lessons.begin, course.network).labels == lessons.labels:
+    if lessons.begin and lessons.begin.labels == lessons.labels:
         course = replace(course, apart=0)
     network, averaged, begun = (_begun(course, lessons) for _ in range(3))
     for other in (averaged, begun):
@@ -102,7 +103,7 @@ def answers(network: Network, images: Tensor, target: torch.device) -> tuple[NDA
 
 def _begun(course: Course, lessons: Lessons) -> Network:
     if lessons.begin:
-        network = from_file(lessons.begin, course.network, lessons.labels, course.still)
+        network = from_model(lessons.begin, course.network, lessons.labels, course.still)
     else:
         network = from_imagenet(course.network, len(lessons.labels), course.still)
     return network.to(lessons.device, memory_format=torch.channels_last)

@@ -1,42 +1,23 @@
 """Every network that a recipe asks for learns: rehearsals with whole sources held out, then all that there is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from rayhound.evaluation import manifest
-from rayhound.evaluation.manifest import Row
 from training import learning, network, pixels, sampling
+from training.asking import Task
+from training.beginning import Begun
 from training.learning import Lessons
 from training.network import Network
 from training.progress import tell
-from training.recipe import Recipe
 
 # How much of an epoch answers get, where others get 1.
 SHARES = {"neither": 1.3, "radiograph": 0.2}
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is to be made, from what, where. `whole` labels are of the whole picture and stand alone."""
-
-    rows: Sequence[Row]
-    labels: tuple[str, ...]
-    whole: frozenset[str]
-    recipe: Recipe
-    seed: int
-    out: Path
-
-    def is_learnt(self, held_out: frozenset[str]) -> NDArray[np.bool_]:
-        """Which rows may be learnt from while some sources are held out."""
-        return np.array([row.split == "train" and row.source not in held_out for row in self.rows])
-
-
-def make_weights(task: Task, name: str, held_out: frozenset[str] = frozenset(), begin: Path | None = None) -> Path:
+def make_weights(task: Task, name: str, held_out: frozenset[str] = frozenset(), begin: Begun | None = None) -> Path:
     """The file with a student's weights, from an earlier run or made now, its teachers first."""
     made = task.out / f"{name}.npz"
     if made.exists():
@@ -55,7 +36,7 @@ def make_weights(task: Task, name: str, held_out: frozenset[str] = frozenset(), 
     return made
 
 
-def _lessons(task: Task, held_out: frozenset[str], begin: Path | None) -> Lessons:
+def _lessons(task: Task, held_out: frozenset[str], begin: Begun | None) -> Lessons:
     device = learning.device()
     images = torch.from_numpy(pixels.load(task.rows, task.recipe.learnt_side, task.out))
     if device.type == "cuda":

@@ -6,6 +6,7 @@ held out to measure.
 
 from pathlib import Path
 
+from rayhound.domain import BadRequest
 from rayhound.evaluation import manifest
 from rayhound.evaluation.manifest import Row
 
@@ -13,11 +14,12 @@ SPLITS = ("train", "val")
 
 
 def read(folder: Path) -> list[Row]:
-    """The rows of a folder's manifest; raises `ValueError` with the line that is wrong."""
+    """The rows of a folder's manifest; raises `NotFound`, or `BadRequest` with the line that is wrong."""
     rows = manifest.read(folder / manifest.NAME, "split", "source")
     for number, row in enumerate(rows, 2):
+        where = f"{manifest.NAME}, line {number}"
         if not row.path.is_file():
-            raise ValueError(f"{manifest.NAME}, line {number}: there is no {row.path.relative_to(folder)}")
+            raise BadRequest(f"{where}: there is no {row.path.relative_to(folder)}", manifest.HINT)
         if row.split not in SPLITS:
-            raise ValueError(f"{manifest.NAME}, line {number}: the split is {row.split!r}, where train or val is asked")
+            raise BadRequest(f"{where}: the split is {row.split!r}, where train or val is asked", manifest.HINT)
     return rows

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training import beginning
 from training.architecture import HEAD, STEM, Block, blocks, padding
+from training.beginning import Begun
 
 EPSILON = 1e-3
 MOMENTUM = 0.01
@@ -137,9 +137,8 @@ def from_imagenet(name: str, labels: int, still: int = 0) -> Network:
     return network
 
 
-def from_file(path: Path, name: str, labels: Sequence[str], still: int = 0) -> Network:
-    """A network that knows what a model file knows; its last layer too if the labels are the same."""
-    begun = beginning.read(path, name)
+def from_model(begun: Begun, name: str, labels: Sequence[str], still: int = 0) -> Network:
+    """A network that knows what another model knows; its last layer too if the labels are the same."""
     network = Network(name, len(labels), still)
     for layer, module in network.named_modules():
         if isinstance(module, Convolution):

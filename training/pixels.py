@@ -12,14 +12,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rayhound import reading
-from rayhound.domain import Limits
+from rayhound.domain import Limits, RayhoundError, Unreadable
+from rayhound.evaluation import manifest
 from rayhound.evaluation.manifest import Row
 from training.progress import tracked
 
 
 def square(path: Path, side: int) -> NDArray[np.uint8]:
-    """An image as the program shows it to a model: upright, RGB, squeezed to a square."""
-    picture = reading.read(path, side, Limits()).pixels
+    """An image as the program shows it to a model: upright, RGB, squeezed to a square.
+
+    Raises `Unreadable` with the name of an image that cannot be read.
+    """
+    try:
+        picture = reading.read(path, side, Limits()).pixels
+    except (RayhoundError, OSError) as e:
+        raise Unreadable(f"{path}: {e}", f"mend it, or take it out of {manifest.NAME}") from e
     return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR))
 
 

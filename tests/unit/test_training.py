@@ -1,12 +1,13 @@
 """What training decides without PyTorch: what is read, drawn, calibrated, measured, and said of the model."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rayhound.domain import Band
+from rayhound.domain import BadRequest, Band, Unreadable
 from rayhound.evaluation import figures
 from rayhound.evaluation.answers import verdicts
 from rayhound.evaluation.manifest import Row, labels_of, targets
@@ -16,9 +17,12 @@ from tests.judging import LABELS, judged
 from training import architecture, calibration, manifest, pixels, sampling, telling
 
 
-def folder(at: Path, *lines: str, columns: str = "path,labels,split,source") -> Path:
-    """A folder with one drawn image, and a manifest of these lines."""
-    pictures.scene((40, 30)).save(at / "a.png")
+def folder(
+    at: Path, *lines: str, columns: str = "path,labels,split,source", images: Sequence[str] = ("a.png",)
+) -> Path:
+    """A folder with drawn images, and a manifest of these lines."""
+    for name in images:
+        pictures.scene((40, 30)).save(at / name)
     (at / "manifest.csv").write_text("\n".join([columns, *lines]) + "\n")
     return at
 
@@ -45,12 +49,12 @@ def test_a_manifest_says_what_each_image_shows(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_line_of_a_manifest_is_named(line: str, complaint: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(BadRequest, match=complaint):
         manifest.read(folder(tmp_path, "a.png,cat,train,web", line))
 
 
 def test_a_manifest_without_a_column_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no column source"):
+    with pytest.raises(BadRequest, match="no column source"):
         manifest.read(folder(tmp_path, "a.png,cat,train", columns="path,label,split"))
 
 
@@ -61,6 +65,14 @@ def test_images_are_decoded_once_and_as_the_program_decodes_them(tmp_path: Path)
     assert np.array_equal(found[0], pixels.square(tmp_path / "a.png", 16))
     (tmp_path / "a.png").unlink()
     assert np.array_equal(pixels.load(rows, 16, tmp_path), found)
+
+
+def test_an_image_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    rows = manifest.read(folder(tmp_path, "a.png,cat,train,web", "b.png,dog,train,web", images=("a.png", "b.png")))
+    rows[1].path.write_bytes(b"no picture")
+    with pytest.raises(Unreadable, match=r"b\.png: ") as refused:
+        pixels.load(rows, 16, tmp_path)
+    assert "take it out of manifest.csv" in refused.value.hint
 
 
 def test_no_source_and_no_answer_drowns_the_others() -> None:

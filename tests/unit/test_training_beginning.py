@@ -7,6 +7,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
+from rayhound.domain import Misconfigured, NotFound
 from rayhound.settings import DEFAULT_MODEL
 from training import architecture, beginning, export, quantization
 
@@ -57,7 +58,7 @@ def test_a_file_in_eight_bits_gives_back_nearly_the_same(exact: Path, tmp_path: 
 
 
 def test_a_file_of_another_network_is_refused(exact: Path) -> None:
-    with pytest.raises(ValueError, match=r"exact\.onnx has \d+ layers, where lite2 has \d+"):
+    with pytest.raises(Misconfigured, match=r"exact\.onnx has \d+ layers, where lite2 has \d+"):
         beginning.read(exact, "lite2")
 
 
@@ -66,8 +67,15 @@ def test_a_file_from_elsewhere_is_refused(exact: Path, tmp_path: Path) -> None:
     first = next(node for node in model.graph.node if node.op_type == "Conv")
     del first.input[2]  # its bias
     onnx.save(model, tmp_path / "foreign.onnx")
-    with pytest.raises(ValueError, match=r"foreign\.onnx was not written by training"):
-        beginning.read(tmp_path / "foreign.onnx", "lite0")
+    (tmp_path / "text.onnx").write_text("no model at all")
+    for name in ("foreign.onnx", "text.onnx"):
+        with pytest.raises(Misconfigured, match=rf"{name} was not written by training"):
+            beginning.read(tmp_path / name, "lite0")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"none\.onnx cannot be read: No such file"):
+        beginning.read(tmp_path / "none.onnx", "lite0")
 
 
 def test_the_model_that_comes_along_can_be_begun_from() -> None:

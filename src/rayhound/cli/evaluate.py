@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from rayhound.evaluation.answers import Answers
     from rayhound.evaluation.manifest import Row
 
-HINT = "manifest.csv has the columns path and labels, and may have split and source; docs/guides/models.md shows one"
-
 
 @dataclass(frozen=True)
 class Looked:
@@ -53,6 +51,7 @@ def evaluate(
 
     Exit status: 0 when there are figures, however many images could not be read; 1 otherwise.
     """
+    from rayhound.evaluation import manifest
     from rayhound.wiring.classifier import open_classifier
 
     rows = _rows(folder, split)
@@ -60,7 +59,7 @@ def evaluate(
     _prepare(out)
     looked = _look(rows, classifier)
     if not looked.rows:
-        raise NotFound("none of the images could be read", HINT)
+        raise NotFound("none of the images could be read", manifest.HINT)
     answers = _answers(looked, classifier)
     found = _found(looked, answers, classifier)
     _warn_of_strangers(found)
@@ -77,16 +76,11 @@ def _rows(folder: Path, split: str | None) -> "Sequence[Row]":
     from rayhound.evaluation import manifest
 
     file = folder / manifest.NAME if folder.is_dir() else folder
-    try:
-        rows = manifest.read(file, *(["split"] if split else []))
-    except OSError as e:
-        raise NotFound(f"{file} cannot be read: {e.strerror}", HINT) from e
-    except ValueError as e:  # a line that is wrong, or bytes that are no text
-        raise BadRequest(str(e), HINT) from e
+    rows = manifest.read(file, *(["split"] if split else []))
     chosen = [row for row in rows if split in (None, row.split)]
     if not chosen:
         where = f" in the split {split!r}" if split else ""
-        raise NotFound(f"{file} names no image{where}", HINT)
+        raise NotFound(f"{file} names no image{where}", manifest.HINT)
     return chosen
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rayhound.domain import MODEL_WORD, Contains
+from rayhound.domain import MODEL_WORD, BadRequest, Contains, NotFound
 
 NAME = "manifest.csv"
+HINT = f"{NAME} has the columns path and labels, and may have split and source; docs/guides/models.md shows one"
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,22 @@ class Row:
 
 
 def read(file: Path, *required: str) -> list[Row]:
-    """The rows of a manifest, which must have the `required` columns; raises `ValueError` with the line that is wrong.
+    """The rows of a manifest, which must have the `required` columns.
 
-    Whether the images are there is not looked at.
+    Raises `NotFound`, or `BadRequest` with the line that is wrong. Whether the images are there is not looked at.
     """
-    with file.open(newline="", encoding="utf-8-sig") as opened:
-        rows = csv.DictReader(opened)
-        named = set(rows.fieldnames or ())
-        label = "labels" if "labels" in named else "label"
-        if missing := {"path", label, *required} - named:
-            raise ValueError(f"{file.name} has no column {', '.join(sorted(missing))}")
-        return [_row(file, row, label, number) for number, row in enumerate(rows, 2)]
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as opened:
+            rows = csv.DictReader(opened)
+            named = set(rows.fieldnames or ())
+            label = "labels" if "labels" in named else "label"
+            if missing := {"path", label, *required} - named:
+                raise BadRequest(f"{file.name} has no column {', '.join(sorted(missing))}", HINT)
+            return [_row(file, row, label, number) for number, row in enumerate(rows, 2)]
+    except OSError as e:
+        raise NotFound(f"{file} cannot be read: {e.strerror}", HINT) from e
+    except (ValueError, csv.Error) as e:  # bytes that are no text, or no table
+        raise BadRequest(f"{file} cannot be read: {e}", HINT) from e
 
 
 def labels_of(rows: Iterable[Row]) -> tuple[str, ...]:
@@ -59,9 +65,9 @@ def _row(file: Path, row: dict[str, str | None], label: str, number: int) -> Row
     # A line that is too short has None where its columns are missing.
     path, text = row["path"], row[label] or ""
     if not path:
-        raise ValueError(f"{file.name}, line {number}: the path is missing")
+        raise BadRequest(f"{file.name}, line {number}: the path is missing", HINT)
     shown = frozenset(word.strip() for word in text.split("+") if word.strip()) - {Contains.NEITHER}
     if bad := sorted(word for word in shown if not MODEL_WORD.fullmatch(word)):
         wanted = "letters, digits, dots, hyphens and underscores are asked"
-        raise ValueError(f"{file.name}, line {number}: the label is {bad[0]!r}, where {wanted}")
+        raise BadRequest(f"{file.name}, line {number}: the label is {bad[0]!r}, where {wanted}", HINT)
     return Row(file.parent / path, shown, row.get("split") or "", row.get("source") or "")
