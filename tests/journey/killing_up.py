@@ -1,6 +1,7 @@
-"""`rayhound up` with analysers whose classifier kills, an entry point of the tests' own: `… [all] --data DIR --port N`.
+"""`rayhound up` with analysers whose classifier kills, an entry point of the tests' own.
 
-It is `rayhound.wiring.up.up` with another command for its analysers; production has no such switch.
+`… [all|patient] --data DIR --port N` is `rayhound.wiring.up.up` with another command for its analysers; production has
+no such switch. Unless `patient`, an analysis has less time than usual.
 """
 
 import json
@@ -24,5 +25,5 @@ def killing(settings: Settings, limits: Limits) -> Sequence[str]:
 if __name__ == "__main__":
     options = dict(zip(sys.argv[1:-1], sys.argv[2:], strict=True))
     given = read(archive=Path(options["--data"]), port=int(options["--port"]), analysers=2)
-    impatient = Limits(analysis_cpu=2.0, analysis_wall=4.0)
-    sys.exit(up(given, lambda text: print(text, file=sys.stderr), impatient, killing))
+    limits = Limits(analysis_cpu=2.0, analysis_wall=60.0 if "patient" in sys.argv else 4.0)
+    sys.exit(up(given, lambda text: print(text, file=sys.stderr), limits, killing))
