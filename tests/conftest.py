@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
@@ -22,6 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--uploads", type=int, default=300, help="images of each kill journey")
     parser.addoption("--kills", type=int, default=5, help="how often they kill each kind of part")
     parser.addoption("--waiting", type=int, default=5_000, help="images that wait at the same time")
+
+
+def pytest_configure() -> None:
+    """Whatever tests start hears Ctrl-C: the background job of a shell ignores it, and so would its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
