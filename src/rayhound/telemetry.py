@@ -7,9 +7,9 @@ Metrics are Prometheus's, in base units, in one registry for each role, so that 
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -166,7 +166,22 @@ def log(name: str = "rayhound") -> Any:
     return structlog.get_logger(name)
 
 
-def configure(log_format: str = "text", stream: Any = None) -> None:
+class _Lines:
+    """Where log lines go; one that meets a full disk or a closed pipe is lost, and the work it tells of goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
+def configure(log_format: str = "text") -> None:
     """Send every log line to stderr, one line each, as `text` or `json`: our own, the libraries', Python's warnings."""
     before: list[Any] = [
         in_context,
@@ -174,15 +189,15 @@ def configure(log_format: str = "text", stream: Any = None) -> None:
         structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ", utc=True),
         structlog.processors.format_exc_info,
     ]
-    stream = stream or sys.stderr
+    lines: Any = _Lines(sys.stderr)
     render = structlog.processors.JSONRenderer() if log_format == "json" else as_text
     structlog.configure(
         processors=[*before, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(lines),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=before,

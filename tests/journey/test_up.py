@@ -45,6 +45,13 @@ def test_an_image_goes_in_and_an_answer_comes_out(up: Up) -> None:
     assert [p.name for p in (up.data / ".spool").iterdir()] == []
 
 
+def test_a_log_that_cannot_be_written_stops_nothing(up: Up) -> None:
+    up.log = Path("/dev/full")
+    with up:
+        assert up.answered(up.accepted(DOG))["status"] == "analysed"
+        assert up.stop() == 0
+
+
 def test_a_second_one_on_the_same_folder_says_so_and_stops(up: Up) -> None:
     with up, other_runs(up) as second:
         out, told = second.communicate(timeout=PATIENCE)

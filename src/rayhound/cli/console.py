@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 RED, YELLOW, GREEN, DIM, BOLD = "31", "33", "32", "2", "1"
@@ -21,8 +22,9 @@ def out_json(value: dict[str, Any]) -> None:
 
 
 def tell(text: str) -> None:
-    """Print something for a person, beside the data."""
-    print(text, file=sys.stderr, flush=True)
+    """Print something for a person, beside the data; a full disk or a closed pipe behind stderr stops no work."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def error(detail: str, hint: str = "") -> None:
