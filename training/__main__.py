@@ -8,6 +8,8 @@ What is done already is found in OUT and not done again. See training/README.md.
 import argparse
 import datetime
 import json
+import logging
+import signal
 import subprocess
 import sys
 
@@ -24,11 +26,16 @@ from training.progress import tell
 def main() -> int:
     """Make a model; the exit status is 1, and an error says why, where it cannot be made, and 130 once interrupted."""
     given = arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that both ways to stop it end its helpers too
+    logging.getLogger().setLevel(logging.ERROR)  # ONNX Runtime advises to simplify a network that is simple already
     usual = "further" if given.begin else "full" if learning.device().type == "cuda" else "frugal"
     try:
         _make(task(given, usual), given)
     except RayhoundError as e:
         tell(f"error: {e.detail}\nhint: {e.hint}")
+        return 1
+    except OSError as e:
+        tell(f"error: {e}\nhint: make room if the disk is full; the same command goes on from what is whole")
         return 1
     except KeyboardInterrupt:
         tell("stopped; the same command goes on from the last epoch that was whole")
@@ -37,6 +44,7 @@ def main() -> int:
 
 
 def _make(asked: Task, given: argparse.Namespace) -> None:
+    tell(f"to learn from: {telling.summary(asked.rows)}")
     numbered = list(enumerate(asked.rehearsals, 1))
     weights = [making.make_weights(asked, f"rehearsal-{n}", said.held_out, said.begin) for n, said in numbered]
     student = making.make_weights(asked, "student", begin=asked.begin)
@@ -49,9 +57,10 @@ def _make(asked: Task, given: argparse.Namespace) -> None:
         finishing.write(asked, file, model, Written({"name": model.stem}, plain, said.held_out))
         rows = np.array([n for n, row in enumerate(asked.rows) if row.source in said.held_out])
         unseen.append(finishing.heard(asked, model, rows))
-    finishing.write(asked, student, given.out / "plain.onnx", Written({"name": given.name}, plain))
+    raw = given.out / "student.onnx"
+    finishing.write(asked, student, raw, Written({"name": "student"}, plain))
     kept_back = np.array([n for n, row in enumerate(asked.rows) if row.split == "val"])
-    val = finishing.heard(asked, given.out / "plain.onnx", kept_back)
+    val = finishing.heard(asked, raw, kept_back)
     _finish(asked, given, unseen, val)
 
 
@@ -83,6 +92,7 @@ def _finish(asked: Task, given: argparse.Namespace, unseen: list[Heard], val: He
     (given.out / "figures.json").write_text(json.dumps(measured, indent=1))
     (given.out / "card.md").write_text(telling.card(model, measured))
     tell(telling.table(measured))
+    tell(f"{made} is the model, {given.out / 'card.md'} its card; `rayhound model --model {made}` shows it")
 
 
 def _commit() -> str:

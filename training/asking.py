@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,7 +52,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     options = argparse.ArgumentParser("python -m training", description="Make a model from a folder of labelled images")
     options.add_argument("folder", type=Path, help="the images and their manifest.csv")
     options.add_argument("out", type=Path, help="where everything goes; run again, it goes on from there")
-    options.add_argument("--recipe", choices=RECIPES, help="full where there is a GPU, else frugal, unless given")
+    options.add_argument(
+        "--recipe", choices=RECIPES, help="further with --begin, else full on a GPU and frugal without"
+    )
     options.add_argument(
         "--rehearse",
         action="append",
@@ -85,7 +88,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def _wrong(given: argparse.Namespace) -> str | None:
     if given.begin and len(given.begin) != 1 + len(given.rehearse):
-        return f"{1 + len(given.rehearse)} --begin are asked: the model's, and one for each --rehearse"
+        return f"--begin is asked {1 + len(given.rehearse)} times: for the model, and for each --rehearse"
     if given.recipe and (given.recipe == "further") != bool(given.begin):
         return "--begin and --recipe further go together"
     if not all(map(_named, given.rehearse)):
@@ -116,7 +119,7 @@ def task(given: argparse.Namespace, usual: str) -> Task:
     rehearsals = [Rehearsal(*pair) for pair in zip(held_out, begin[1:], strict=True)]
     asked = Task(rows, labels, whole, recipe, given.seed, given.out, begin[0], rehearsals)
     _check_labels(asked)
-    _remember(asked)
+    _remember(asked, given.folder)
     return asked
 
 
@@ -126,7 +129,7 @@ def _named(text: str) -> frozenset[str]:
 
 def _require(names: Iterable[str], there: Iterable[str], option: str, what: str) -> None:
     if missing := sorted(set(names) - set(there)):
-        raise BadRequest(f"{option} names {missing[0]!r}, which no image has as {what}", f"it has {_list(there)}")
+        raise BadRequest(f"{option} names {missing[0]!r}, which no image has as {what}", f"there are {_list(there)}")
 
 
 def _list(names: Iterable[str]) -> str:
@@ -149,9 +152,12 @@ def _check_labels(asked: Task) -> None:
             raise BadRequest(f"no image of {where} shows {missing[0]!r}", hint)
 
 
-def _remember(asked: Task) -> None:
+def _remember(asked: Task, folder: Path) -> None:
     """Note in the folder of the results what they are of; raises `BadRequest` if it holds those of another run."""
-    rows = "\n".join(f"{r.path} {'+'.join(sorted(r.labels))} {r.split} {r.source}" for r in asked.rows)
+    rows = "\n".join(
+        f"{os.path.relpath(r.path, folder)} {r.path.stat().st_size} {'+'.join(sorted(r.labels))} {r.split} {r.source}"
+        for r in asked.rows
+    )
     said: dict[str, Any] = {
         "images": hashlib.sha256(rows.encode()).hexdigest(),
         "whole": sorted(asked.whole),
@@ -167,7 +173,7 @@ def _remember(asked: Task) -> None:
             kept.write_text(json.dumps(said, indent=1))
         before = dict(json.loads(kept.read_bytes()))
     except (OSError, ValueError, TypeError) as e:
-        raise Misconfigured(f"{kept} cannot be used: {e}", "name another folder for the results") from e
+        raise Misconfigured(f"{asked.out} cannot be used: {e}", "name another folder for the results") from e
     if other := [name for name in said if before.get(name) != said[name]]:
         hint = "name another folder for the results, or ask for what was asked for then: asked.json says it"
         raise BadRequest(f"{asked.out} holds a run with other {', '.join(other)}", hint)

@@ -14,7 +14,7 @@ from rayhound.domain import Misconfigured, NotFound
 from training.architecture import layers
 
 WEIGHTED = ("Conv", "Gemm")
-HINT = "give a model file that training wrote, such as the one that Rayhound brings"
+HINT = "give a file that training wrote by full, frugal or further, such as the model that Rayhound brings"
 
 
 @dataclass(frozen=True)

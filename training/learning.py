@@ -1,5 +1,6 @@
 """A network learns: one course, from ImageNet's weights to averaged ones, taken up again where it was left."""
 
+import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from training.recipe import Course
 LEAST_LIKELY = 0.01  # so that no label, which may be wrong, is believed wholly
 WARM_UP = 0.05
 LOOKED_AT = 256
+MOST_OFTEN = 8  # an image is shown in an epoch, as a rule: a folder of hundreds needs no epochs of ten thousands
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def learnt(lessons: Lessons, course: Course, folder: Path, seed: int, teachers: 
     if checkpoint.exists():
         kept = torch.load(checkpoint, map_location=lessons.device, weights_only=True)
         done = kept["epochs"]
+        tell(f"{folder.name}: goes on after epoch {done}")
         for name, part in parts.items():
             part.load_state_dict(kept[name])
     for epoch in range(done, course.apart + course.epochs):
@@ -81,7 +84,9 @@ def learnt(lessons: Lessons, course: Course, folder: Path, seed: int, teachers: 
             begun.load_state_dict(averaged.state_dict())
         tell(f"{folder.name}: epoch {epoch + 1} of {course.apart + course.epochs}, loss {loss:.4f}")
         part_file = checkpoint.with_suffix(".part")
-        torch.save({name: part.state_dict() for name, part in parts.items()} | {"epochs": epoch + 1}, part_file)
+        held = io.BytesIO()  # of a full disk PyTorch would not say what is wrong
+        torch.save({name: part.state_dict() for name, part in parts.items()} | {"epochs": epoch + 1}, held)
+        part_file.write_bytes(held.getbuffer())
         part_file.replace(checkpoint)
     _follow(averaged, begun, 1 - course.kept)
     return averaged.eval()
@@ -127,7 +132,7 @@ def _groups(network: Network, course: Course) -> list[dict[str, Any]]:
 def _epoch(
     lessons: Lessons, course: Course, parts: dict[str, Any], seed: tuple[int, int], teachers: Sequence[Network]
 ) -> float:
-    order = sampling.drawn(lessons.likely, course.shown, seed)
+    order = sampling.drawn(lessons.likely, _shown(lessons, course), seed)
     chance = torch.Generator(lessons.device).manual_seed(seed[0] * 1000 + seed[1])
     steps, is_apart = len(order) // course.batch, seed[1] < course.apart
     total = torch.zeros((), device=lessons.device)
@@ -146,6 +151,11 @@ def _epoch(
         _follow(parts["averaged"], parts["network"], min(course.average, (1 + done) / (10 + done)))
         total += loss.detach()
     return float(total) / max(steps, 1)
+
+
+def _shown(lessons: Lessons, course: Course) -> int:
+    """How many images an epoch shows, a whole batch at least."""
+    return max(min(course.shown, MOST_OFTEN * int(np.count_nonzero(lessons.likely))), course.batch)
 
 
 def _batches(order: NDArray[np.int64], batch: int) -> Iterator[Tensor]:

@@ -1,6 +1,5 @@
 """What training decides without PyTorch: what is read, drawn, calibrated, measured, and said of the model."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,12 +16,10 @@ from tests.judging import LABELS, judged
 from training import architecture, calibration, manifest, pixels, sampling, telling
 
 
-def folder(
-    at: Path, *lines: str, columns: str = "path,labels,split,source", images: Sequence[str] = ("a.png",)
-) -> Path:
-    """A folder with drawn images, and a manifest of these lines."""
-    for name in images:
-        pictures.scene((40, 30)).save(at / name)
+def folder(at: Path, *lines: str, columns: str = "path,labels,split,source") -> Path:
+    """A folder with the drawn images a.png, b.png and c.png, and a manifest of these lines."""
+    for name in "abc":
+        pictures.scene((40, 30)).save(at / f"{name}.png")
     (at / "manifest.csv").write_text("\n".join([columns, *lines]) + "\n")
     return at
 
@@ -33,7 +30,7 @@ def row(source: str, *labels: str) -> Row:
 
 
 def test_a_manifest_says_what_each_image_shows(tmp_path: Path) -> None:
-    rows = manifest.read(folder(tmp_path, "a.png,dog + cat,train,web", "a.png,neither,val,web", "a.png,,train,shop"))
+    rows = manifest.read(folder(tmp_path, "a.png,dog + cat,train,web", "b.png,neither,val,web", "c.png,,train,shop"))
     assert [sorted(r.labels) for r in rows] == [["cat", "dog"], [], []]
     assert [(r.split, r.source) for r in rows] == [("train", "web"), ("val", "web"), ("train", "shop")]
     assert labels_of(rows) == ("cat", "dog")
@@ -43,8 +40,10 @@ def test_a_manifest_says_what_each_image_shows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("b.png,cat,train,web", "line 3: there is no b.png"),
-        ("a.png,cat,test,web", "line 3: the split is 'test'"),
+        ("d.png,cat,train,web", "line 3: there is no d.png"),
+        ("b.png,cat,test,web", "line 3: the split is 'test'"),
+        ("a.png,dog,val,shop", "line 3: a.png is in line 2 too"),
+        ("b.png,dog+neither,train,web", "line 3: the label is 'dog.neither', where neither stands alone"),
         ('a.png,"cat,dog",train,web', "line 3: the label is 'cat,dog'"),
     ],
 )
@@ -59,7 +58,7 @@ def test_a_manifest_without_a_column_is_refused(tmp_path: Path) -> None:
 
 
 def test_images_are_decoded_once_and_as_the_program_decodes_them(tmp_path: Path) -> None:
-    rows = manifest.read(folder(tmp_path, "a.png,cat,train,web", "a.png,dog,train,web"))
+    rows = manifest.read(folder(tmp_path, "a.png,cat,train,web", "b.png,dog,train,web"))
     found = pixels.load(rows, 16, tmp_path)
     assert found.shape == (2, 16, 16, 3)
     assert np.array_equal(found[0], pixels.square(tmp_path / "a.png", 16))
@@ -68,11 +67,12 @@ def test_images_are_decoded_once_and_as_the_program_decodes_them(tmp_path: Path)
 
 
 def test_an_image_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    rows = manifest.read(folder(tmp_path, "a.png,cat,train,web", "b.png,dog,train,web", images=("a.png", "b.png")))
+    rows = manifest.read(folder(tmp_path, "a.png,cat,train,web", "b.png,dog,train,web"))
     rows[1].path.write_bytes(b"no picture")
-    with pytest.raises(Unreadable, match=r"b\.png: ") as refused:
+    with pytest.raises(Unreadable, match=r"1 of 2 images cannot be read: .*b\.png: ") as refused:
         pixels.load(rows, 16, tmp_path)
-    assert "take it out of manifest.csv" in refused.value.hint
+    assert "take them out of manifest.csv" in refused.value.hint
+    assert list(tmp_path.glob("pixels*")) == []
 
 
 def test_no_source_and_no_answer_drowns_the_others() -> None:

@@ -15,10 +15,12 @@ LINES = ("hen,train,yard", "cow,train,yard", "hen,val,yard", "cow,val,yard", "ne
 
 
 def folder(at: Path, *lines: str) -> Path:
-    """A folder with a drawn image, named in each line of its manifest."""
+    """A folder with a drawn image for each line of its manifest."""
     at.mkdir(exist_ok=True)
-    pictures.scene((40, 30)).save(at / "a.png")
-    (at / "manifest.csv").write_text("\n".join(["path,labels,split,source", *(f"a.png,{line}" for line in lines), ""]))
+    named = [f"{number}.png,{line}" for number, line in enumerate(lines)]
+    for number in range(len(lines)):
+        pictures.scene((40, 30)).save(at / f"{number}.png")
+    (at / "manifest.csv").write_text("\n".join(["path,labels,split,source", *named, ""]))
     return at
 
 
@@ -89,11 +91,23 @@ def test_results_of_another_run_are_not_gone_on_with(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "asked.json").read_text())["seed"] == 1
 
 
+def test_a_run_is_gone_on_with_from_wherever_its_images_are_named_but_not_with_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    asking.task(asking.arguments(["images", "out"]), "frugal")
+    with (tmp_path / "images" / "0.png").open("ab") as file:
+        file.write(b"another picture")
+    with pytest.raises(BadRequest, match=r"with other images$"):
+        asking.task(asking.arguments(["images", "out"]), "frugal")
+
+
 @pytest.mark.parametrize("content", ["", "[1]", "{}"])
 def test_a_note_of_the_run_that_is_spoilt_is_refused(content: str, tmp_path: Path) -> None:
     asked(tmp_path)
     (tmp_path / "out" / "asked.json").write_text(content)
-    with pytest.raises(RayhoundError, match=r"asked\.json|holds a run"):
+    with pytest.raises(RayhoundError, match=r"cannot be used|holds a run"):
         asked(tmp_path)
 
 
@@ -106,7 +120,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--begin", "m.onnx", "--rehearse", "a"), "2 --begin are asked"),
+        (("--begin", "m.onnx", "--rehearse", "a"), "--begin is asked 2 times"),
         (("--recipe", "further"), "--begin and --recipe further go together"),
         (("--rehearse", " , "), "--rehearse: the sources to hold out are asked"),
         (("--name", "my farm"), "--name: 1 to 64 letters"),

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from rayhound.domain import MODEL_WORD, BadRequest, Contains, NotFound
 
 NAME = "manifest.csv"
-HINT = f"{NAME} has the columns path and labels, and may have split and source; docs/guides/models.md shows one"
+HINT = (
+    f"{NAME} has the columns path and labels, training asks for split and source too; docs/guides/models.md shows one"
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ def _row(file: Path, row: dict[str, str | None], label: str, number: int) -> Row
     path, text = row["path"], row[label] or ""
     if not path:
         raise BadRequest(f"{file.name}, line {number}: the path is missing", HINT)
-    shown = frozenset(word.strip() for word in text.split("+") if word.strip()) - {Contains.NEITHER}
+    said = frozenset(word.strip() for word in text.split("+") if word.strip())
+    shown = said - {Contains.NEITHER}
+    if shown and shown != said:
+        raise BadRequest(f"{file.name}, line {number}: the label is {text!r}, where neither stands alone", HINT)
     if bad := sorted(word for word in shown if not MODEL_WORD.fullmatch(word)):
         wanted = "letters, digits, dots, hyphens and underscores are asked"
         raise BadRequest(f"{file.name}, line {number}: the label is {bad[0]!r}, where {wanted}", HINT)
