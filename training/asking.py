@@ -39,8 +39,8 @@ class Task:
     recipe: Recipe
     seed: int
     out: Path
-    begin: Begun | None = None  # the model to go on from, rather than from ImageNet's weights
-    rehearsals: Sequence[Rehearsal] = ()
+    begin: Begun | None  # the model to go on from, rather than from ImageNet's weights
+    rehearsals: Sequence[Rehearsal]
 
     def is_learnt(self, held_out: frozenset[str]) -> NDArray[np.bool_]:
         """Which rows may be learnt from while some sources are held out."""
